@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Knobs, set by the loader before the programs are verified. Each defaults to off,
+ * and the verifier removes the code of what stays off.
+ */
+#ifndef FORKTRACE_CONFIG_H
+#define FORKTRACE_CONFIG_H
+
+#include "vmlinux.h"
+
+/* Filters. The sets themselves are maps (maps.h). */
+const volatile bool filter_tree;   /* only creators whose tgid is in `tree` */
+const volatile bool filter_uid;	   /* only creators whose uid is in `uids` */
+const volatile bool filter_comm;   /* only creators whose name is in `comms` */
+const volatile bool filter_cgroup; /* only creators below the cgroup in `cgroups` */
+const volatile bool failed_only;   /* no successes */
+const volatile __u64 filter_flags; /* only requests that have all of these */
+
+/* Children of tree members join the tree. */
+const volatile bool follow;
+
+/* The tgid whose next process joins the tree while `launching` is set; 0: none. */
+const volatile __u32 launcher;
+bool launching;
+
+/*
+ * Read also what only JSON and -v show: namespace numbers, addresses, sizes. Each is a
+ * cache line that nothing else in a creation touches.
+ */
+const volatile bool details;
+
+/*
+ * Bytes of unread records after which the reader is woken. 0: woken
+ * as soon as it waits, which costs the traced task some 10 us a creation.
+ */
+const volatile __u64 wake_bytes;
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Fields that not every kernel has: one entry a drift, with the version that caused it. */
+#ifndef FORKTRACE_DRIFT_H
+#define FORKTRACE_DRIFT_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_core_read.h>
+
+/*
+ * Reads one member. `btf` is a compile-time constant: true where the verifier knows
+ * the pointer's type (BTF tracepoint arguments and what is reached from them), so
+ * that a plain load does, a tenth of the helper call's price; false elsewhere.
+ */
+#define RD(p, member)                                                                                        \
+	({                                                                                                   \
+		typeof((p)->member) __v;                                                                     \
+		if (btf)                                                                                     \
+			__v = (p)->member;                                                                   \
+		else                                                                                         \
+			bpf_core_read(&__v, sizeof(__v), &(p)->member);                                      \
+		__v;                                                                                         \
+	})
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct task_exec_state;
+
+/* 7.2: dumpability and user_ns moved out of mm_struct into an object of their own. */
+struct task_struct___exec_state {
+	struct task_exec_state *exec_state;
+};
+
+/* 7.3: kernel threads and user-mode helpers may override fs; real_fs is what was copied. */
+struct task_struct___real_fs {
+	struct fs_struct *real_fs;
+};
+
+/* 7.1: CLONE_AUTOREAP. A one-bit field. */
+struct signal_struct___autoreap {
+	unsigned int autoreap : 1;
+};
+
+#pragma clang attribute pop
+
+#endif

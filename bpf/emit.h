@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Counting, reserving and handing over records. */
+#ifndef FORKTRACE_EMIT_H
+#define FORKTRACE_EMIT_H
+
+#include "config.h"
+#include "maps.h"
+
+static __always_inline struct cpu_counters *my_counters(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counters, &zero);
+}
+
+/*
+ * Reserves a record and fills in what every record has, or counts the loss. The
+ * additions are atomic although the counters are this CPU's own: from 6.19 on a
+ * tracepoint program may be preempted by another one.
+ */
+static __always_inline struct event *emit_begin(struct cpu_counters *c, enum class class)
+{
+	__u64 seq = __sync_fetch_and_add(&c->seq, 1);
+	struct event *e;
+
+	__sync_fetch_and_add(&c->matched[class], 1);
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		__sync_fetch_and_add(&c->dropped[class], 1);
+		__sync_fetch_and_add(&c->lost, 1);
+		return NULL;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	e->seq = seq;
+	e->lost = c->lost;
+	e->cpu = bpf_get_smp_processor_id();
+	return e;
+}
+
+/* How often the fill level is looked at: every so many records of a CPU; a power of two. */
+#define WAKE_EVERY 16
+
+/*
+ * Waking the reader costs more than all the rest, so it is done when a share of the
+ * buffer is full, and then not for every record; a reader that is not woken looks by
+ * itself every 100 ms or sooner.
+ */
+static __always_inline void emit_end(struct event *e)
+{
+	__u64 flags = 0;
+
+	if (wake_bytes) {
+		flags = BPF_RB_NO_WAKEUP;
+		if (!(e->seq & (WAKE_EVERY - 1)) &&
+		    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= wake_bytes)
+			flags = BPF_RB_FORCE_WAKEUP;
+	}
+	bpf_ringbuf_submit(e, flags);
+}
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The observation at task_newtask: which objects the child really shares.
+ *
+ * Sound there and nowhere later: current is the creator, which alone may change its
+ * mm, files, fs, nsproxy, sighand, signal and creds and is inside copy_process; the
+ * child is linked and has never run (kernel-facts A).
+ */
+#ifndef FORKTRACE_FACTS_H
+#define FORKTRACE_FACTS_H
+
+#include "drift.h"
+#include "event.h"
+#include <bpf/bpf_helpers.h>
+
+#define CLONE_CLEAR_SIGHAND  0x100000000ULL
+#define SIGNAL_UNKILLABLE    0x40 /* include/linux/sched/signal.h */
+#define PFA_NO_NEW_PRIVS_BIT 1	  /* bit 0 of atomic_flags */
+
+struct facts {
+	__u64 known;
+	__u64 is;
+};
+
+static __always_inline void fact(struct facts *f, enum fact which, bool is)
+{
+	f->known |= 1ULL << which;
+	f->is |= (__u64)is << which;
+	barrier_var(f->is); /* decide one by one: the stack has no room for all at once */
+}
+
+/* Compares two pointers to objects; two NULLs are nothing to compare. */
+static __always_inline void same(struct facts *f, enum fact which, const void *a, const void *b)
+{
+	if (!a) {
+		barrier(); /* or the compiler tests a | b, and the verifier refuses sums of pointers */
+		if (!b)
+			return;
+	}
+	fact(f, which, a == b);
+}
+
+#define NSPROXY_FACTS                                                                                        \
+	(1ULL << FACT_MNT_NS | 1ULL << FACT_UTS_NS | 1ULL << FACT_IPC_NS | 1ULL << FACT_NET_NS |             \
+	 1ULL << FACT_CGROUP_NS | 1ULL << FACT_TIME_NS | 1ULL << FACT_TIME_NS_FOR_CHILDREN |                 \
+	 1ULL << FACT_PID_NS_FOR_CHILDREN)
+
+static __always_inline void facts_nsproxy(struct facts *f, struct task_struct *p, struct task_struct *c,
+					  const bool btf)
+{
+	struct nsproxy *pn = RD(p, nsproxy), *cn = RD(c, nsproxy);
+
+	fact(f, FACT_CREATOR_FOREIGN_TIME_NS, RD(cn, time_ns) != RD(cn, time_ns_for_children));
+	if (pn == cn) { /* nearly always: one comparison stands for eight */
+		f->known |= NSPROXY_FACTS;
+		f->is |= NSPROXY_FACTS;
+		return;
+	}
+	same(f, FACT_MNT_NS, RD(pn, mnt_ns), RD(cn, mnt_ns));
+	same(f, FACT_UTS_NS, RD(pn, uts_ns), RD(cn, uts_ns));
+	same(f, FACT_IPC_NS, RD(pn, ipc_ns), RD(cn, ipc_ns));
+	same(f, FACT_NET_NS, RD(pn, net_ns), RD(cn, net_ns));
+	same(f, FACT_CGROUP_NS, RD(pn, cgroup_ns), RD(cn, cgroup_ns));
+	same(f, FACT_TIME_NS, RD(pn, time_ns), RD(cn, time_ns));
+	same(f, FACT_TIME_NS_FOR_CHILDREN, RD(pn, time_ns_for_children), RD(cn, time_ns_for_children));
+	same(f, FACT_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children), RD(cn, pid_ns_for_children));
+}
+
+static __always_inline bool autoreap(struct signal_struct *signal)
+{
+	struct signal_struct___autoreap *s = (void *)signal;
+
+	return BPF_CORE_READ_BITFIELD_PROBED(s, autoreap);
+}
+
+static __always_inline void facts_signal(struct facts *f, struct task_struct *p, struct task_struct *c,
+					 const bool btf)
+{
+	struct signal_struct *ps = RD(p, signal), *cs = RD(c, signal);
+
+	same(f, FACT_SIGNAL, ps, cs);
+	fact(f, FACT_NS_INIT, RD(ps, flags) & SIGNAL_UNKILLABLE);
+	fact(f, FACT_CREATOR_NS_INIT, RD(cs, flags) & SIGNAL_UNKILLABLE);
+	if (bpf_core_field_exists(struct signal_struct___autoreap, autoreap)) {
+		fact(f, FACT_AUTOREAP, autoreap(ps));
+		fact(f, FACT_CREATOR_AUTOREAP, autoreap(cs));
+	}
+}
+
+/*
+ * Only for CLONE_CLEAR_SIGHAND: 64 loads. SIG_DFL is 0 and SIG_IGN is 1. The indices
+ * are literal because CO-RE relocates no others, and the values are compared one by one
+ * because the verifier takes them for pointers, which must not be or-ed.
+ */
+#define CLEARED(n)                                                                                           \
+	({                                                                                                   \
+		__u64 __h = (__u64)RD(sighand, action[n].sa.sa_handler);                                     \
+		barrier_var(__h);                                                                            \
+		if (__h > 1)                                                                                 \
+			return false;                                                                        \
+	})
+#define CLEARED_8(n)                                                                                         \
+	CLEARED(n);                                                                                          \
+	CLEARED(n + 1);                                                                                      \
+	CLEARED(n + 2);                                                                                      \
+	CLEARED(n + 3);                                                                                      \
+	CLEARED(n + 4);                                                                                      \
+	CLEARED(n + 5);                                                                                      \
+	CLEARED(n + 6);                                                                                      \
+	CLEARED(n + 7)
+
+static __always_inline bool handlers_cleared(struct task_struct *p, const bool btf)
+{
+	struct sighand_struct *sighand = RD(p, sighand);
+
+	CLEARED_8(0);
+	CLEARED_8(8);
+	CLEARED_8(16);
+	CLEARED_8(24);
+	CLEARED_8(32);
+	CLEARED_8(40);
+	CLEARED_8(48);
+	CLEARED_8(56);
+	return true;
+}
+
+/* Members that depend on the kernel's version or configuration. */
+static __always_inline void facts_optional(struct facts *f, struct task_struct *p, struct task_struct *c,
+					   const bool btf)
+{
+	if (bpf_core_field_exists(struct task_struct___exec_state, exec_state)) {
+		struct task_struct___exec_state *px = (void *)p, *cx = (void *)c;
+
+		same(f, FACT_EXEC_STATE, RD(px, exec_state), RD(cx, exec_state));
+	}
+	if (bpf_core_field_exists(struct task_struct___real_fs, real_fs)) {
+		struct task_struct___real_fs *pf = (void *)p, *cf = (void *)c;
+
+		same(f, FACT_FS, RD(pf, real_fs), RD(cf, real_fs));
+	} else {
+		same(f, FACT_FS, RD(p, fs), RD(c, fs));
+	}
+	if (bpf_core_field_exists(struct task_struct, sysvsem))
+		same(f, FACT_UNDO_LIST, RD(p, sysvsem.undo_list), RD(c, sysvsem.undo_list));
+	if (bpf_core_field_exists(struct task_struct, io_context)) {
+		void *mine = RD(c, io_context);
+
+		/* without one of its own the creator has none to share */
+		if (mine)
+			fact(f, FACT_IO_CONTEXT, (void *)RD(p, io_context) == mine);
+	}
+}
+
+/* pid_ns arguments: the namespaces of the thread_pids, which never change. */
+static __always_inline void read_facts(struct event *e, struct task_struct *p, struct task_struct *c,
+				       const struct pid_namespace *p_pid_ns,
+				       const struct pid_namespace *c_pid_ns, const bool btf)
+{
+	struct nsproxy *cn = RD(c, nsproxy);
+	struct cred *pcred = RD(p, real_cred), *ccred = RD(c, real_cred);
+	struct facts all = {}, *f = &all;
+
+	same(f, FACT_MM, RD(p, mm), RD(c, mm));
+	same(f, FACT_FILES, RD(p, files), RD(c, files));
+	same(f, FACT_SIGHAND, RD(p, sighand), RD(c, sighand));
+	same(f, FACT_THREAD_GROUP, RD(p, group_leader), RD(c, group_leader));
+	same(f, FACT_REAL_PARENT, RD(p, real_parent), RD(c, real_parent));
+	same(f, FACT_CGROUP, RD(p, cgroups), RD(c, cgroups));
+	same(f, FACT_USER_NS, RD(pcred, user_ns), RD(ccred, user_ns));
+	same(f, FACT_PID_NS, p_pid_ns, c_pid_ns);
+	facts_nsproxy(f, p, c, btf);
+	facts_signal(f, p, c, btf);
+	facts_optional(f, p, c, btf);
+	fact(f, FACT_CHILD_OF_CREATOR, RD(p, real_parent) == c);
+	fact(f, FACT_PTRACED, RD(p, ptrace));
+	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
+	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
+	fact(f, FACT_CREATOR_FOREIGN_PID_NS, RD(cn, pid_ns_for_children) != c_pid_ns);
+	if (e->flags & CLONE_CLEAR_SIGHAND)
+		fact(f, FACT_HANDLERS_CLEARED, handlers_cleared(p, btf));
+	e->facts = f->is;
+	e->facts_known = f->known;
+}
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Filters, cheapest first. All of them look at the creator, which is current. */
+#ifndef FORKTRACE_FILTER_H
+#define FORKTRACE_FILTER_H
+
+#include "config.h"
+#include "maps.h"
+
+static __always_inline bool wanted(enum class class, __u64 flags)
+{
+	__u32 key;
+
+	if (failed_only && class == CLASS_CREATED)
+		return false;
+	if ((flags & filter_flags) != filter_flags)
+		return false;
+	if (filter_tree) {
+		key = bpf_get_current_pid_tgid() >> 32;
+		if (!bpf_map_lookup_elem(&tree, &key))
+			return false;
+	}
+	if (filter_uid) {
+		key = (__u32)bpf_get_current_uid_gid();
+		if (!bpf_map_lookup_elem(&uids, &key))
+			return false;
+	}
+	if (filter_comm) {
+		struct comm_key name = {};
+
+		bpf_get_current_comm(&name, sizeof(name));
+		if (!bpf_map_lookup_elem(&comms, &name))
+			return false;
+	}
+	if (filter_cgroup && bpf_current_task_under_cgroup(&cgroups, 0) != 1)
+		return false;
+	return true;
+}
+
+/* Puts a tgid into the tree. Members leave when they exit. */
+static __always_inline void tree_join(struct cpu_counters *c, __u32 tgid)
+{
+	__u8 one = 1;
+	long err = bpf_map_update_elem(&tree, &tgid, &one, BPF_NOEXIST);
+
+	if (err && err != -17 /* EEXIST */)
+		__sync_fetch_and_add(&c->tree_full, 1);
+}
+
+/* A new process joins the tree when its creator is a member, or launches the traced command. */
+static __always_inline void tree_follow(struct cpu_counters *c, __u32 child_tgid)
+{
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (tgid == child_tgid) /* a thread: its process is a member or is not */
+		return;
+	if (launcher && launching && tgid == launcher) {
+		launching = false;
+		tree_join(c, child_tgid);
+		return;
+	}
+	if (follow && bpf_map_lookup_elem(&tree, &tgid))
+		tree_join(c, child_tgid);
+}
+
+#endif

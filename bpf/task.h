@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Who creates and what was created: readers of task_struct. */
+#ifndef FORKTRACE_TASK_H
+#define FORKTRACE_TASK_H
+
+#include "drift.h"
+#include "event.h"
+#include <bpf/bpf_helpers.h>
+
+#define PF_IO_WORKER   0x00000010 /* 5.12, include/linux/sched.h */
+#define PF_USER_WORKER 0x00004000 /* 6.4 */
+#define PF_KTHREAD     0x00200000
+
+/* The upid of `pid` at `level`. The array is [1] up to 6.5, flexible later: no plain index. */
+static __always_inline void pid_at(struct upid *dst, struct pid *pid, __u32 level)
+{
+	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+
+	bpf_probe_read_kernel(dst, sizeof(*dst), numbers + level * bpf_core_type_size(struct upid));
+}
+
+/* The id of the task's cgroup on the default (v2) hierarchy. */
+static __always_inline __u64 task_cgroup_id(struct task_struct *t, const bool btf)
+{
+	struct css_set *set = RD(t, cgroups);
+	struct cgroup *cgrp = RD(set, dfl_cgrp);
+	struct kernfs_node *kn = RD(cgrp, kn);
+
+	return RD(kn, id);
+}
+
+/* A task's active pid namespace: that of its innermost number. Its inode number names it in /proc/PID/ns. */
+struct active_pid_ns {
+	struct pid_namespace *ns;
+	__u32 level;
+	__u32 inum;
+};
+
+static __always_inline void read_pid_ns(struct active_pid_ns *a, struct task_struct *t, const bool btf)
+{
+	struct pid *pid = RD(t, thread_pid);
+	struct pid_namespace *ns;
+	struct upid u = {};
+
+	a->level = RD(pid, level);
+	if (!a->level) { /* nearly always: no variable index */
+		ns = RD(pid, numbers[0].ns);
+		if (details)
+			a->inum = RD(ns, ns.inum);
+		a->ns = ns;
+		barrier_var(a->ns); /* not one load for both branches: their pointers differ in type */
+		return;
+	}
+	pid_at(&u, pid, a->level);
+	a->ns = u.ns;
+	bpf_core_read(&a->inum, sizeof(a->inum), &u.ns->ns.inum);
+}
+
+/* The creator is always current. */
+static __always_inline void read_creator(struct event *e, struct task_struct *c,
+					 const struct active_pid_ns *pid_ns, const bool btf)
+{
+	struct task_struct *parent = RD(c, real_parent);
+	struct cred *cred = RD(c, real_cred);
+
+	e->pid = RD(c, tgid);
+	e->tid = RD(c, pid);
+	e->ppid = RD(parent, tgid);
+	e->uid = RD(cred, uid.val);
+	e->gid = RD(cred, gid.val);
+	e->task_flags = RD(c, flags);
+	e->start_time = RD(c, start_boottime);
+	e->cgroup_id = task_cgroup_id(c, btf);
+	e->have |= HAVE_START_TIME;
+	if (e->cgroup_id)
+		e->have |= HAVE_CGROUP;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	if (details) {
+		struct nsproxy *nsproxy = RD(c, nsproxy);
+		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
+		struct user_namespace *user_ns = RD(cred, user_ns);
+
+		e->pid_ns = pid_ns->inum;
+		e->user_ns = RD(user_ns, ns.inum);
+		e->mnt_ns = RD(mnt_ns, ns.inum);
+		e->have |= HAVE_NAMESPACES;
+	}
+}
+
+/* The child's ids at every level of the pid namespaces it is in. */
+static __always_inline void read_ns_pids(struct event *e, struct pid *pid, __u32 level)
+{
+	struct upid u = {};
+
+	for (__u32 i = 1; i < NS_PIDS_MAX; i++) {
+		if (i > level)
+			break;
+		pid_at(&u, pid, i);
+		e->ns_pids[i] = u.nr;
+	}
+}
+
+/* After read_creator(), from which it takes what both have in common. */
+static __always_inline void read_child(struct event *e, struct task_struct *p, struct task_struct *c,
+				       const struct active_pid_ns *pid_ns, const bool btf)
+{
+	struct task_struct *parent = RD(p, real_parent);
+
+	e->result = RD(p, pid);
+	e->child_pid = RD(p, tgid);
+	e->child_start_time = RD(p, start_boottime);
+	e->child_ppid = RD(parent, tgid);
+	e->child_ptid = RD(parent, pid);
+	e->child_exit_signal = RD(p, exit_signal);
+	e->child_set_child_tid = (__u64)RD(p, set_child_tid);
+	e->child_clear_child_tid = (__u64)RD(p, clear_child_tid);
+	e->child_ptrace = RD(p, ptrace);
+	e->child_task_flags = RD(p, flags);
+	e->child_pid_ns = pid_ns->inum;
+	e->child_level = pid_ns->level;
+	e->ns_pids[0] = e->result;
+	if (e->child_level)
+		read_ns_pids(e, RD(p, thread_pid), e->child_level);
+	e->child_cgroup_id = RD(p, cgroups) == RD(c, cgroups) ? e->cgroup_id : task_cgroup_id(p, btf);
+	if (e->child_cgroup_id)
+		e->have |= HAVE_CHILD_CGROUP;
+	e->have |= HAVE_CHILD;
+#if defined(__TARGET_ARCH_x86)
+	e->child_tls = RD(p, thread.fsbase);
+#elif defined(__TARGET_ARCH_arm64)
+	e->child_tls = RD(p, thread.uw.tp_value);
+#endif
+	/* kernel tasks have no user TLS: what is there is left over */
+	if (RD(p, mm))
+		e->have |= HAVE_CHILD_TLS;
+}
+
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The kernel types that forktrace reads, and of each only the members it reads.
+ * CO-RE finds their real offsets in the running kernel's BTF, so order and
+ * neighbours do not matter here. Members that moved or changed are in drift.h.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+typedef unsigned char __u8;
+typedef signed char __s8;
+typedef unsigned short __u16;
+typedef short __s16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef _Bool bool;
+#define true  1
+#define false 0
+#define NULL  ((void *)0)
+
+/* include/uapi/linux/bpf.h */
+enum {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_CGROUP_ARRAY = 8,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
+};
+enum {
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+};
+enum {
+	BPF_RB_AVAIL_DATA = 0,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+typedef struct {
+	unsigned int val;
+} kgid_t;
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct uts_namespace;
+struct ipc_namespace;
+struct net;
+struct time_namespace;
+struct cgroup_namespace;
+struct mm_struct;
+struct files_struct;
+struct fs_struct;
+struct sem_undo_list;
+struct io_context;
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct user_namespace {
+	struct ns_common ns;
+};
+
+struct pid_namespace {
+	unsigned int level;
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+struct pid {
+	unsigned int level;
+	struct upid numbers[1];
+};
+
+struct nsproxy {
+	struct uts_namespace *uts_ns;
+	struct ipc_namespace *ipc_ns;
+	struct mnt_namespace *mnt_ns;
+	struct pid_namespace *pid_ns_for_children;
+	struct net *net_ns;
+	struct time_namespace *time_ns;
+	struct time_namespace *time_ns_for_children;
+	struct cgroup_namespace *cgroup_ns;
+};
+
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	struct user_namespace *user_ns;
+};
+
+struct kernfs_node {
+	__u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+struct sigaction {
+	void *sa_handler;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
+struct sighand_struct {
+	struct k_sigaction action[64];
+};
+
+struct signal_struct {
+	atomic_t live;
+	unsigned int flags;
+};
+
+struct sysv_sem {
+	struct sem_undo_list *undo_list;
+};
+
+#if defined(__TARGET_ARCH_x86)
+
+struct thread_info {
+	u32 status;
+};
+
+struct thread_struct {
+	unsigned long fsbase;
+};
+
+struct pt_regs {
+	unsigned long bx;
+	unsigned long r10;
+	unsigned long r8;
+	unsigned long cx;
+	unsigned long dx;
+	unsigned long si;
+	unsigned long di;
+	unsigned long orig_ax;
+};
+
+#elif defined(__TARGET_ARCH_arm64)
+
+struct thread_info {
+	unsigned long flags;
+};
+
+struct thread_uw {
+	unsigned long tp_value;
+};
+
+struct thread_struct {
+	struct thread_uw uw;
+};
+
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	int syscallno;
+};
+
+#endif
+
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int flags;
+	unsigned int ptrace;
+	struct mm_struct *mm;
+	int exit_signal;
+	unsigned long atomic_flags;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	int *set_child_tid;
+	int *clear_child_tid;
+	u64 start_boottime;
+	struct cred *real_cred;
+	struct cred *cred;
+	char comm[16];
+	struct sysv_sem sysvsem;
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct sighand_struct *sighand;
+	struct io_context *io_context;
+	struct css_set *cgroups;
+	struct thread_struct thread;
+};
+
+/* include/trace/events/syscalls.h, the classic tracepoint's record */
+struct trace_event_raw_sys_exit {
+	long id;
+	long ret;
+};
+
+#pragma clang attribute pop
+
+#endif

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Performs process creations, one of every kind and of every cheap failure, and prints
+ * for each, as one JSON object a line, what a tracer must say about it. Used by the
+ * privileged tests; built by internal/creations.
+ *
+ *	creations cases [GROUP…]     one of each; groups: calls raw namespaces failures unprivileged
+ *	creations load PROCS N       PROCS processes make N creations in all, of mixed kinds
+ *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
+ *	creations bench-fork N | bench-thread N | bench-getppid N
+ *	                             timed loops: prints ns per round
+ *	creations seccomp-bpf CMD…   runs CMD with bpf(2) refused by a seccomp filter
+ */
+#define _GNU_SOURCE
+#include "creations.h"
+
+static const struct group {
+	const char *name;
+	void (*run)(void);
+} groups[] = {
+	{ "calls", group_calls },
+	{ "raw", group_raw },
+	{ "namespaces", group_namespaces },
+	{ "failures", group_failures },
+	{ "unprivileged", group_unprivileged },
+};
+
+static int cases(int argc, char **argv)
+{
+	for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int wanted = argc == 0;
+
+		for (int a = 0; a < argc; a++)
+			wanted |= !strcmp(argv[a], groups[i].name);
+		if (wanted)
+			groups[i].run();
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGUSR1, SIG_IGN); /* some children tell of their end by it */
+	if (argc >= 2 && !strcmp(argv[1], "cases"))
+		return cases(argc - 2, argv + 2);
+	if (argc >= 2 && !strcmp(argv[1], "exit"))
+		return argc > 2 ? atoi(argv[2]) : 0;
+	if (argc == 4 && !strcmp(argv[1], "load"))
+		return run_load(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 2 && !strcmp(argv[1], "kernel"))
+		return run_kernel();
+	if (argc == 3 && !strncmp(argv[1], "bench-", 6))
+		return run_bench(argv[1] + 6, atol(argv[2]));
+	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
+		return run_without_bpf(argv + 2);
+	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | kernel | bench-KIND N | seccomp-bpf CMD...\n");
+	return 2;
+}

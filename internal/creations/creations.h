@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef CREATIONS_H
+#define CREATIONS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ULL
+#endif
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+/* struct clone_args of 5.7, by a name of our own: libc headers differ in what they have */
+struct args3 {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	uint64_t set_tid, set_tid_size, cgroup;
+};
+
+struct raw {
+	long nr;		/* SYS_clone, SYS_clone3, SYS_fork, SYS_vfork */
+	uint64_t flags;		/* without the exit signal */
+	int exit_signal;
+	uint64_t size;		/* clone3: of the struct; 0: 88 */
+	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+	int bad_pidfd;		/* the pidfd pointer cannot be written */
+	int null_args;		/* clone3: the struct cannot be read */
+	int tail;		/* clone3: a non-zero byte behind the known struct */
+	int zero_size;		/* clone3: size 0 */
+};
+
+/* raw.c: a creation by the bare system call, whose child ends at once */
+long raw_create(const struct raw *r);
+/* reaps a child, whatever its exit signal; nothing to do for threads */
+void reap(long pid);
+
+/* expect.c: prints one expectation */
+struct expect {
+	const char *name;
+	const char *entry;
+	const char *kind;  /* NULL: not compared */
+	const char *call;  /* NULL: not compared */
+	uint64_t flags;
+	int flags_known;   /* 0: the tracer cannot know them */
+	int exit_signal;   /* -1: not compared */
+	long result;	   /* child's tid or -errno */
+	long tid;	   /* creator */
+	int shares;	   /* print what the flags promise */
+};
+void expect(const struct expect *e);
+
+void group_calls(void);
+void group_raw(void);
+void group_namespaces(void);
+void group_failures(void);
+void group_unprivileged(void);
+int run_load(int procs, int n);
+int run_kernel(void);
+int run_bench(const char *what, long n);
+int run_without_bpf(char **argv);
+
+#endif

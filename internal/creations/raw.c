@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Creations by the bare system call. The child ends inside the same asm block and uses
+ * registers only, so that any combination of shared memory and stacks is safe. */
+#define _GNU_SOURCE
+#include "creations.h"
+
+static long create_and_exit(long nr, long a, long b, long c, long d, long e)
+{
+#if defined(__x86_64__)
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "mov %[exit], %%eax\n\t"
+			 "xor %%edi, %%edi\n\t"
+			 "syscall\n\t"
+			 "ud2\n"
+			 "1:"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), [exit] "i"(SYS_exit)
+			 : "rcx", "r11", "memory");
+	return ret;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+
+	__asm__ volatile("svc #0\n\t"
+			 "cbnz x0, 1f\n\t"
+			 "mov x8, %[exit]\n\t"
+			 "svc #0\n"
+			 "1:"
+			 : "+r"(x0), "+r"(x8)
+			 : "r"(x1), "r"(x2), "r"(x3), "r"(x4), [exit] "i"(SYS_exit)
+			 : "memory");
+	return x0;
+#endif
+}
+
+static int ptid, ctid, pidfd = -1;
+
+static long create3(const struct raw *r)
+{
+	struct {
+		struct args3 a;
+		uint64_t tail;
+	} s = { 0 };
+	uint64_t size = r->zero_size ? 0 : r->size ? r->size : sizeof(s.a);
+
+	s.a.flags = r->flags;
+	s.a.pidfd = r->bad_pidfd ? 8 : (uintptr_t)&pidfd;
+	s.a.parent_tid = (uintptr_t)&ptid;
+	s.a.child_tid = (uintptr_t)&ctid;
+	s.a.exit_signal = r->exit_signal;
+	s.a.stack = r->stack;
+	s.a.stack_size = r->stack_size;
+	s.a.tls = r->tls;
+	s.a.set_tid = r->set_tid;
+	s.a.set_tid_size = r->set_tid_size;
+	s.a.cgroup = r->cgroup;
+	s.tail = r->tail;
+	return create_and_exit(SYS_clone3, r->null_args ? 8 : (long)&s, size, 0, 0, 0);
+}
+
+long raw_create(const struct raw *r)
+{
+	long pid;
+
+	if (r->nr == SYS_clone3) {
+		pid = create3(r);
+	} else {
+		long ptr = r->bad_pidfd ? 8 : (r->flags & CLONE_PIDFD) ? (long)&pidfd : (long)&ptid;
+		long word = r->flags | r->exit_signal;
+
+#if defined(__x86_64__)
+		pid = create_and_exit(r->nr, word, r->stack, ptr, (long)&ctid, r->tls);
+#else
+		pid = create_and_exit(r->nr, word, r->stack, ptr, r->tls, (long)&ctid);
+#endif
+	}
+	if (pid > 0 && (r->flags & CLONE_PIDFD))
+		close(pidfd);
+	return pid;
+}
+
+void reap(long pid)
+{
+	if (pid > 0)
+		while (waitpid(pid, NULL, __WALL) < 0 && errno == EINTR)
+			;
+}

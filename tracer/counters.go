@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/prometheus/procfs"
+)
+
+// Classes of outcomes, counted apart (enum class in bpf/maps.h).
+const (
+	classCreated = iota
+	classFailed
+	classRestarted
+)
+
+// Counts is how often an outcome was met.
+type Counts struct {
+	Created   uint64
+	Failed    uint64
+	Restarted uint64 // interrupted by a signal before anything happened, and started again
+}
+
+// Sum over all outcomes.
+func (c Counts) Sum() uint64 { return c.Created + c.Failed + c.Restarted }
+
+// Totals is what the kernel side counted since it was attached; it loses nothing,
+// whatever the ring buffer does.
+type Totals struct {
+	Seen    Counts // all attempts that the hooks met
+	Matched Counts // those that passed the filters of the kernel side
+	Dropped Counts // those of them for which the ring buffer had no room
+	// TreeFull is how many processes should have been followed and were not, because
+	// the tree was full.
+	TreeFull uint64
+}
+
+// Totals reads the counters.
+func (t *Tracer) Totals() (Totals, error) {
+	var perCPU []bpfCpuCounters
+	if err := t.kernel.maps["counters"].Lookup(uint32(0), &perCPU); err != nil {
+		return Totals{}, fmt.Errorf("reading counters: %w", err)
+	}
+	var sum Totals
+	for i := range perCPU {
+		c := &perCPU[i]
+		sum.Seen.add(&c.Seen)
+		sum.Matched.add(&c.Matched)
+		sum.Dropped.add(&c.Dropped)
+		sum.TreeFull += c.TreeFull
+	}
+	return sum, nil
+}
+
+func (c *Counts) add(n *[3]uint64) {
+	c.Created += n[classCreated]
+	c.Failed += n[classFailed]
+	c.Restarted += n[classRestarted]
+}
+
+// forks reads how many creations the kernel itself has counted since boot: `processes`
+// in /proc/stat, which is total_forks and counts threads and kernel tasks too.
+func forks() (uint64, error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, fmt.Errorf("opening /proc: %w", err)
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("reading /proc/stat: %w", err)
+	}
+	return stat.ProcessCreated, nil
+}
+
+// uncounted is what the kernel had counted and the hook had not, at one instant. It is
+// exact when nothing was created between the readings; a busy machine gets some tries.
+func (t *Tracer) uncounted(tries int) (int64, error) {
+	var last int64
+	for range tries {
+		before, err := t.Totals()
+		if err != nil {
+			return 0, err
+		}
+		n, err := forks()
+		if err != nil {
+			return 0, err
+		}
+		after, err := t.Totals()
+		if err != nil {
+			return 0, err
+		}
+		last = int64(n) - int64(after.Seen.Created)
+		if before.Seen.Created == after.Seen.Created {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return last, nil
+}
+
+// ErrNoKernelCount is returned where /proc/stat cannot be compared.
+var ErrNoKernelCount = errors.New("the kernel's own count of creations is not available")
+
+// KernelForks is by how much `processes` in /proc/stat had grown between the attaching
+// of the hooks and their end. It equals Totals.Seen.Created but for calls that were in
+// flight at either end (kernel-facts E): on a quiet machine, exactly. Read sets it; the
+// error wraps [ErrNoKernelCount].
+func (t *Tracer) KernelForks() (uint64, error) {
+	if t.forksErr != nil {
+		return 0, fmt.Errorf("%w: %w", ErrNoKernelCount, t.forksErr)
+	}
+	return t.forks, nil
+}
+
+// compareForks takes the kernel's count while the hooks are still attached.
+func (t *Tracer) compareForks() (uint64, error) {
+	if t.baseErr != nil {
+		return 0, t.baseErr
+	}
+	var missed int64
+	for range 5 { // the gap closes as soon as nothing is in flight
+		now, err := t.uncounted(20)
+		if err != nil {
+			return 0, err
+		}
+		if missed = now - t.base; missed == 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	totals, err := t.Totals()
+	if err != nil {
+		return 0, err
+	}
+	return uint64(int64(totals.Seen.Created) + missed), nil
+}
+
+func isExist(err error) bool { return errors.Is(err, ebpf.ErrKeyExist) }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracer
+
+import (
+	"fmt"
+	"math/bits"
+)
+
+// DefaultBufferSize is the size of the ring buffer in bytes: room for some 12,000
+// records, which at 100,000 creations a second is a tenth of a second.
+const DefaultBufferSize = 4 << 20
+
+// Sizes of the tree of followed processes: its members are live processes, of which
+// pid_max allows four million; what does not fit is counted.
+const (
+	treeSize  = 1 << 16
+	minBuffer = 4096
+	maxBuffer = 1 << 30
+	wakeShare = 8 // the reader is woken when one part in so many of the buffer is unread
+)
+
+// Options says what to trace. Its zero value traces everything.
+type Options struct {
+	// Pids are the tgids whose creations are wanted, nil for everyone's. Ids are those
+	// of the initial pid namespace.
+	Pids []uint32
+	// Follow adds the processes that members of Pids create.
+	Follow bool
+	// Launch prepares Tracer.Launch: only the launched tree is traced.
+	Launch bool
+	// UIDs are real user ids of creators, nil for all.
+	UIDs []uint32
+	// Comms are names of creating tasks, nil for all. Longer ones are cut as the kernel
+	// cuts them, to 15 bytes.
+	Comms []string
+	// CgroupDir is a directory of the v2 hierarchy; creators below it are wanted.
+	CgroupDir string
+	// Flags must all be in a request.
+	Flags uint64
+	// FailedOnly leaves successes out; they are still counted.
+	FailedOnly bool
+	// NoFailures leaves out the hooks that see failures, which cost every system call
+	// of the machine a little where nothing better than their exit can be hooked.
+	NoFailures bool
+	// Details asks for what costs extra cache misses for every creation: namespace
+	// numbers and the addresses and sizes of the request.
+	Details bool
+	// BufferSize of the ring in bytes, rounded up to a power of two and the page size;
+	// 0 is DefaultBufferSize.
+	BufferSize int
+	// Immediate wakes the reader for each record, at some 10 µs a creation.
+	Immediate bool
+}
+
+// follows says whether processes are added to the tree while tracing.
+func (o *Options) follows() bool { return o.Launch || o.Follow }
+
+// filtersTree says whether only members of the tree are traced.
+func (o *Options) filtersTree() bool { return o.Launch || o.Pids != nil }
+
+// bufferSize is the size of the ring as the kernel wants it.
+func (o *Options) bufferSize() (uint32, error) {
+	n := o.BufferSize
+	if n == 0 {
+		n = DefaultBufferSize
+	}
+	if n < minBuffer || n > maxBuffer {
+		return 0, fmt.Errorf("buffer size %d: must be between %d and %d bytes", n, minBuffer, maxBuffer)
+	}
+	return 1 << bits.Len32(uint32(n-1)), nil
+}
+
+// wakeBytes is the unread length at which the reader is woken.
+func (o *Options) wakeBytes(buffer uint32) uint64 {
+	if o.Immediate {
+		return 0
+	}
+	return uint64(buffer / wakeShare)
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
+)
+
+// Tracer is an attached kernel side. Close it; what it attached ends with the process
+// in any case.
+type Tracer struct {
+	kernel   *kernelSide
+	reader   *ringbuf.Reader
+	base     int64 // creations that the kernel had counted and we had not when tracing began
+	baseErr  error
+	forks    uint64 // creations that the kernel counted until the end
+	forksErr error
+	loss     lossMeter
+}
+
+// New loads the kernel side and attaches it. It returns a *PrivilegeError when the
+// process may not, a *KernelError when the kernel cannot.
+func New(o Options) (*Tracer, error) {
+	if err := checkPrivilege(); err != nil {
+		return nil, err
+	}
+	if err := checkKernel(); err != nil {
+		return nil, err
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err)
+	}
+	kernel, err := loadMaps(&o)
+	if err != nil {
+		return nil, explainRefusal(err)
+	}
+	t := &Tracer{kernel: kernel}
+	if err := t.start(&o); err != nil {
+		return nil, errors.Join(explainRefusal(err), kernel.close())
+	}
+	return t, nil
+}
+
+func (t *Tracer) start(o *Options) error {
+	if err := t.kernel.fillFilters(o); err != nil {
+		return err
+	}
+	reader, err := ringbuf.NewReader(t.kernel.maps["events"])
+	if err != nil {
+		return fmt.Errorf("opening the ring buffer: %w", err)
+	}
+	t.reader = reader
+	t.kernel.held = append(t.kernel.held, reader)
+	for _, need := range o.needs() {
+		if err := t.kernel.attach(need); err != nil {
+			return err
+		}
+	}
+	if err := t.kernel.adoptTree(o); err != nil {
+		return err
+	}
+	t.base, t.baseErr = t.uncounted(20)
+	return nil
+}
+
+// Plan says which hook serves each need, and which better ones did not work.
+func (t *Tracer) Plan() []Attached { return t.kernel.attached }
+
+// TreeEmpty says whether no process is left whose creations are traced. It is always
+// false when everyone's are.
+func (t *Tracer) TreeEmpty() (bool, error) {
+	var key uint32
+	err := t.kernel.maps["tree"].NextKey(nil, &key)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for traced processes: %w", err)
+	}
+	return false, nil
+}
+
+// Launch calls start, which must create exactly one process, as syscall.ForkExec does,
+// and traces the tree of that process. Nothing that it creates is missed: the kernel
+// side adds it to the tree before it runs.
+func (t *Tracer) Launch(start func() (pid int, err error)) (int, error) {
+	launching := t.kernel.variables["launching"]
+	if err := launching.Set(true); err != nil {
+		return 0, fmt.Errorf("preparing to trace the command: %w", err)
+	}
+	pid, err := start()
+	return pid, errors.Join(err, launching.Set(false))
+}
+
+// Detach ends the recording. What is in the buffer can still be read, and so can the totals.
+func (t *Tracer) Detach() error { return t.kernel.detach() }
+
+// Close detaches and releases everything. It must not be called while Read runs.
+func (t *Tracer) Close() error { return t.kernel.close() }
+
+// readInterval is how long a record can wait for a reader that was not woken.
+const readInterval = 100 * time.Millisecond
