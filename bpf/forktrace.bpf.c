@@ -60,8 +60,8 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	if (entry == ENTRY_UNKNOWN)
 		entry = call_entry(regs, c, btf);
 	e->entry = entry;
-	/* clone's exit signal may be replaced in the child: only the request has it */
-	if (details || entry == ENTRY_CLONE)
+	/* what names the call: clone's exit signal, which the child need not get, and vfork's stack */
+	if (details || entry == ENTRY_CLONE || (clone_flags & CLONE_VFORK))
 		read_request(e, entry, regs, c, btf);
 	/* what clone_flags said at the hook is what counted, also after a second reading */
 	if (entry != ENTRY_CLONE && !(clone_flags & (CLONE_THREAD | CLONE_PARENT))) {

@@ -49,7 +49,7 @@ var CallForms = []CallForm{
 	{
 		Name: "fork", Entries: EntriesOf(EntryClone), Flags: CloneChildSetTid | CloneChildClearTid, ExitSignal: sigChld,
 		Sentence: "fork() of glibc: the kernel stores the child's thread id in the child's thread descriptor.",
-		Source:   "glibc 2.29, sysdeps/unix/sysv/linux/arch-fork.h; glibc 2.36 run under strace",
+		Source:   "glibc 2.29, sysdeps/unix/sysv/linux/arch-fork.h; glibc 2.41 run under strace",
 	},
 	{
 		Name: "fork", Entries: EntriesOf(EntryClone), ExitSignal: sigChld, Stack: StackShare,
@@ -59,17 +59,17 @@ var CallForms = []CallForm{
 	{
 		Name: "vfork", Entries: EntriesOf(EntryVfork), ByEntry: true, Flags: vforkFlags, ExitSignal: sigChld,
 		Sentence: "The vfork system call, as vfork() makes it on x86; Python's subprocess uses it to start programs.",
-		Source:   "musl 1.2.3, src/process/x86_64/vfork.s; glibc 2.36 and CPython run under strace",
+		Source:   "musl 1.2.3, glibc 2.41 and CPython run under strace",
 	},
 	{
 		Name: "vfork", Entries: EntriesOf(EntryClone), Flags: vforkFlags, ExitSignal: sigChld, Stack: StackShare,
-		Sentence: "A vfork through clone: how Go's os/exec starts a program when it can have no pidfd.",
-		Source:   "Go 1.26, src/syscall/exec_linux.go, forkAndExecInChild1",
+		Sentence: "A vfork through clone: how Go's os/exec starts a program when it can have no pidfd, and vfork() of Android on arm64.",
+		Source:   "Go 1.26, src/syscall/exec_linux.go, forkAndExecInChild1; bionic, libc/arch-arm64/bionic/vfork.S",
 	},
 	{
 		Name: "posix_spawn/vfork", Entries: EntriesOf(EntryClone), Flags: vforkFlags, ExitSignal: sigChld, Stack: StackOwn,
 		Sentence: "posix_spawn(), system() or popen() of musl, of glibc up to 2.33, and of later glibc where clone3 is not to be had; on arm64 also vfork() of glibc.",
-		Source:   "glibc 2.31, sysdeps/unix/sysv/linux/spawni.c and aarch64/vfork.S; musl 1.2.3 run under strace",
+		Source:   "glibc 2.29, sysdeps/unix/sysv/linux/spawni.c and aarch64/vfork.S; musl 1.2.3 run under strace",
 	},
 	{
 		Name: "posix_spawn", Entries: EntriesOf(EntryClone3), Flags: vforkFlags, ExitSignal: sigChld, Stack: StackOwn,
@@ -79,12 +79,12 @@ var CallForms = []CallForm{
 	{
 		Name: "posix_spawn", Entries: EntriesOf(EntryClone3), Flags: vforkFlags | CloneClearSighand, Optional: CloneIntoCgroup, ExitSignal: sigChld,
 		Sentence: "posix_spawn(), system() or popen() of glibc from 2.38 on; with CLONE_INTO_CGROUP it was told the child's cgroup.",
-		Source:   "glibc 2.39, sysdeps/unix/sysv/linux/spawni.c",
+		Source:   "glibc 2.41 run under strace",
 	},
 	{
 		Name: "pidfd_spawn", Entries: EntriesOf(EntryClone3), Flags: vforkFlags | CloneClearSighand | ClonePidfd, Optional: CloneIntoCgroup, ExitSignal: sigChld,
 		Sentence: "pidfd_spawn() of glibc from 2.39 on, which systemd starts services with.",
-		Source:   "glibc 2.39, sysdeps/unix/sysv/linux/spawni.c",
+		Source:   "glibc 2.41 run under strace",
 	},
 	{
 		Name: "syscall.forkExec", Entries: EntriesOf(EntryClone), Flags: vforkFlags | ClonePidfd, ExitSignal: sigChld, Stack: StackShare,
@@ -104,7 +104,7 @@ var CallForms = []CallForm{
 	{
 		Name: "pthread_create", Entries: EntriesOf(EntryClone, EntryClone3), Flags: libcThread, ExitSignal: 0,
 		Sentence: "pthread_create() of glibc (by clone3 from 2.34 on), and so the threads of C++, Rust, Java or Python.",
-		Source:   "glibc 2.39, nptl/pthread_create.c; glibc 2.36 run under strace",
+		Source:   "glibc 2.36 and 2.41 run under strace",
 	},
 	{
 		Name: "pthread_create", Entries: EntriesOf(EntryClone), Flags: libcThread | CloneDetached, ExitSignal: 0,

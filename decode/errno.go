@@ -98,7 +98,7 @@ func (e Errno) IsRestart() bool {
 
 // errnoAliases are second names of numbers in the table.
 var errnoAliases = map[string]Errno{
-	"EWOULDBLOCK": EAGAIN, "EDEADLOCK": 35, "ENOTSUP": EOPNOTSUPP,
+	"EWOULDBLOCK": EAGAIN, "EDEADLOCK": 35, "ENOTSUP": EOPNOTSUPP, "EFSCORRUPTED": 117,
 }
 
 // ParseErrno reads an error number: a name in any case, with or without the leading E,

@@ -33,7 +33,7 @@ func Explain(flags uint64, exitSignal int, entry Entry) Explanation {
 	e := Explanation{
 		Entry: entry, Flags: Hex(flags), Residue: Hex(flags &^ KnownFlags),
 		ExitSignal: exitSignal, SignalName: SignalName(exitSignal),
-		Calls: callsOf(flags, exitSignal, entry),
+		Known: []*Flag{}, Calls: callsOf(flags, exitSignal, entry), Notes: []string{},
 	}
 	for f := range FlagsIn(flags) {
 		e.Known = append(e.Known, f)
@@ -55,7 +55,7 @@ func Explain(flags uint64, exitSignal int, entry Entry) Explanation {
 // any entry. What the kernel does for itself has CLONE_UNTRACED, but for idle tasks: they
 // would match the flags of too many others.
 func callsOf(flags uint64, exitSignal int, entry Entry) []*CallForm {
-	var calls []*CallForm
+	calls := []*CallForm{}
 	for i := range CallForms {
 		f := &CallForms[i]
 		if entry == EntryUnknown && f.Entries&syscallEntries == 0 && flags&CloneUntraced == 0 {
@@ -89,6 +89,8 @@ func signalText(flags uint64, exitSignal int) string {
 		return "a thread's end sends no signal, whatever is asked for"
 	case flags&CloneParent != 0:
 		return "the signal is that of the creator's thread group leader, whatever is asked for"
+	case flags&CloneAutoreap != 0:
+		return "nobody is told of the end, and there is nothing to wait for"
 	case exitSignal == 0:
 		return "no signal: the parent is not told of the end, and waits for it only with __WALL or __WCLONE"
 	case exitSignal == sigChld:

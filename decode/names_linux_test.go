@@ -43,7 +43,7 @@ func TestFlagsAsXSys(t *testing.T) {
 }
 
 func TestErrnosAsXSys(t *testing.T) {
-	aliases := map[string]string{"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN", "EDEADLOCK": "EDEADLK"}
+	aliases := map[string]string{"ENOTSUP": "EOPNOTSUPP", "EWOULDBLOCK": "EAGAIN", "EDEADLOCK": "EDEADLK", "EFSCORRUPTED": "EUCLEAN"}
 	for n := Errno(1); n < 512; n++ {
 		theirs := unix.ErrnoName(syscall.Errno(n))
 		if alias, ok := aliases[theirs]; ok {

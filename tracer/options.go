@@ -11,13 +11,18 @@ import (
 // records, which at 100,000 creations a second is a tenth of a second.
 const DefaultBufferSize = 4 << 20
 
-// Sizes of the tree of followed processes: its members are live processes, of which
-// pid_max allows four million; what does not fit is counted.
+// The smallest and largest ring buffer, in bytes.
 const (
-	treeSize  = 1 << 16
-	minBuffer = 4096
-	maxBuffer = 1 << 30
-	wakeShare = 8 // the reader is woken when one part in so many of the buffer is unread
+	MinBufferSize = 4096
+	MaxBufferSize = 1 << 30
+)
+
+const (
+	// treeSize bounds the tree of followed processes: its members are live processes.
+	// What does not fit is counted.
+	treeSize = 1 << 16
+	// The reader is woken when one part in so many of the buffer is unread.
+	wakeShare = 8
 )
 
 // Options says what to trace. Its zero value traces everything.
@@ -65,8 +70,8 @@ func (o *Options) bufferSize() (uint32, error) {
 	if n == 0 {
 		n = DefaultBufferSize
 	}
-	if n < minBuffer || n > maxBuffer {
-		return 0, fmt.Errorf("buffer size %d: must be between %d and %d bytes", n, minBuffer, maxBuffer)
+	if n < MinBufferSize || n > MaxBufferSize {
+		return 0, fmt.Errorf("buffer size %d: must be between %d and %d bytes", n, MinBufferSize, MaxBufferSize)
 	}
 	return 1 << bits.Len32(uint32(n-1)), nil
 }

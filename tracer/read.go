@@ -31,6 +31,7 @@ func (t *Tracer) Read(ctx context.Context, h Handler) error {
 	if err := t.readLive(ctx, h); err != nil {
 		return err
 	}
+	t.ended = time.Now()
 	t.forks, t.forksErr = t.compareForks()
 	if err := t.Detach(); err != nil {
 		return err
@@ -83,6 +84,9 @@ func (t *Tracer) drain(h Handler) error {
 		err := t.reader.ReadInto(&raw)
 		if errors.Is(err, ringbuf.ErrFlushed) {
 			break
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) { // left over from the last wait
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("draining the ring buffer: %w", err)

@@ -22,6 +22,8 @@ type Tracer struct {
 	forks    uint64 // creations that the kernel counted until the end
 	forksErr error
 	loss     lossMeter
+	began    time.Time
+	ended    time.Time
 }
 
 // New loads the kernel side and attaches it. It returns a *PrivilegeError when the
@@ -66,11 +68,15 @@ func (t *Tracer) start(o *Options) error {
 		return err
 	}
 	t.base, t.baseErr = t.uncounted(20)
+	t.began = time.Now()
 	return nil
 }
 
 // Plan says which hook serves each need, and which better ones did not work.
 func (t *Tracer) Plan() []Attached { return t.kernel.attached }
+
+// Elapsed is for how long creations were recorded, valid after Read.
+func (t *Tracer) Elapsed() time.Duration { return t.ended.Sub(t.began) }
 
 // TreeEmpty says whether no process is left whose creations are traced. It is always
 // false when everyone's are.

@@ -67,8 +67,9 @@ static void libc_spawn(void)
 		perror("posix_spawn");
 		exit(1);
 	}
-	expect(&(struct expect){ .name = "posix_spawn", .entry = "clone", .kind = "vfork",
-				 .flags = CLONE_VFORK | CLONE_VM, .flags_known = 1,
+	/* clone3 from glibc 2.34 on, CLEAR_SIGHAND from 2.38 on */
+	expect(&(struct expect){ .name = "posix_spawn", .entry = "clone3", .kind = "vfork", .call = "posix_spawn",
+				 .flags = CLONE_VFORK | CLONE_VM, .flags_known = !__GLIBC_PREREQ(2, 38),
 				 .exit_signal = SIGCHLD, .result = pid, .tid = getpid(), .shares = 1 });
 	reap(pid);
 }

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+func newExplain() *cobra.Command {
+	format := "text"
+	c := &cobra.Command{
+		Use:   "explain FLAGS|NUMBER...",
+		Short: "Decode clone flags, without privileges",
+		Long: `Says what each flag means, what a call with these flags creates, and which library
+call it is. Flags are names with or without CLONE_, in any case, joined by | or commas,
+or the number as strace or a core dump shows it; the low byte is the exit signal.`,
+		Example: `  forktrace explain 0x3d0f00
+  forktrace explain 'NEWUSER|NEWPID|SIGCHLD'
+  forktrace explain vm,vfork,sigchld`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("explain what? Give flags or a number, as in: forktrace explain 0x3d0f00")
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if format != "text" && format != "json" {
+				return usagef("--format %s: must be text or json", format)
+			}
+			return explainAll(c.OutOrStdout(), args, format)
+		},
+	}
+	c.Flags().StringVar(&format, "format", format, "text or json (one object a line)")
+	return c
+}
+
+func explainAll(w io.Writer, args []string, format string) error {
+	all := make([]decode.Explanation, len(args))
+	for i, arg := range args {
+		flags, signal, err := decode.ParseFlags(arg)
+		if err != nil {
+			return usageError{err}
+		}
+		all[i] = decode.Explain(flags, signal, decode.EntryUnknown)
+	}
+	for i := range all {
+		if format == "json" {
+			if err := json.NewEncoder(w).Encode(&all[i]); err != nil {
+				return fmt.Errorf("writing: %w", err)
+			}
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := explainText(w, &all[i]); err != nil {
+			return fmt.Errorf("writing: %w", err)
+		}
+	}
+	return nil
+}
+
+func explainText(w io.Writer, e *decode.Explanation) error {
+	var b strings.Builder
+	b.Write(decode.AppendHex(nil, uint64(e.Flags)|uint64(e.ExitSignal)))
+	if names := decode.AppendFlags(nil, uint64(e.Flags), decode.StyleFull); len(names) > 0 {
+		fmt.Fprintf(&b, " = %s", names)
+	}
+	if e.SignalName != "" {
+		fmt.Fprintf(&b, " + %s", e.SignalName)
+	}
+	fmt.Fprintf(&b, "\n\nmakes   %s. %s\n", e.Kind.Title(), e.Kind.Sentence())
+	for _, call := range e.Calls {
+		fmt.Fprintf(&b, "call    %s: %s\n", call.Name, call.Sentence)
+	}
+	fmt.Fprintf(&b, "signal  %s\n\n", e.SignalText)
+
+	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, f := range e.Known {
+		fmt.Fprintf(tw, "  %s\t%s (since Linux %s)\n", f.Name, f.Sentence, f.Since)
+		if f.Caveat != "" {
+			fmt.Fprintf(tw, "  \t%s\n", f.Caveat)
+		}
+	}
+	if e.Residue != 0 {
+		fmt.Fprintf(tw, "  %s\tno flag that is known up to Linux 7.3\n", decode.AppendHex(nil, uint64(e.Residue)))
+	}
+	for _, v := range e.Accepts {
+		because := ""
+		if len(v.Because) > 0 {
+			because = "by " + strings.Join(v.Because, ", ")
+		}
+		fmt.Fprintf(tw, "%s\t%s %s\n", v.Call, v.Accept, because)
+	}
+	tw.Flush()
+	for _, n := range e.Notes {
+		fmt.Fprintf(&b, "note    %s\n", n)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

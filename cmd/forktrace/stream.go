@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/internal/host"
+	"github.com/forktrace/forktrace/internal/output"
+	"github.com/forktrace/forktrace/tracer"
+)
+
+// printer writes records in one of the formats.
+type printer interface {
+	Header() error
+	Creation(*decode.Record) error
+	Lost(cpu uint32, n uint64) error
+	Flush() error
+}
+
+// stream is between the tracer and the output: it filters what the kernel cannot,
+// counts, and prints.
+type stream struct {
+	out, diag io.Writer
+	tracer    *tracer.Tracer
+	printer   printer
+	tally     *output.Tally
+	cgroups   *host.Cgroups
+	child     *command
+	kinds     []decode.Kind
+	errnos    []decode.Errno
+	filtered  bool
+	ofTree    bool // only a tree of processes is traced
+	received  uint64
+	shown     uint64
+}
+
+func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
+	s := &stream{out: out, diag: diag, kinds: t.kinds, errnos: t.errnos}
+	k := &t.kernel
+	s.ofTree = k.Launch || k.Pids != nil
+	s.filtered = s.ofTree || k.UIDs != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
+	var cgroup func(uint64) (string, bool)
+	if cgroups, err := host.OpenCgroups(); err == nil { // else paths stay unknown
+		s.cgroups, cgroup = cgroups, cgroups.Path
+	}
+	switch {
+	case o.format == "json":
+		s.printer = output.NewJSON(out, cgroup)
+	case o.summary:
+		s.tally = output.NewTally()
+		s.printer = silent{}
+	default:
+		s.printer = output.NewText(out, diag, output.TextOptions{
+			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
+			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroup: cgroup,
+		})
+	}
+	return s
+}
+
+func (s *stream) close() {
+	if s.cgroups != nil {
+		_ = s.cgroups.Close() // it was only read
+	}
+}
+
+// silent prints nothing: the table at the end is all that was asked for.
+type silent struct{}
+
+func (silent) Header() error                 { return nil }
+func (silent) Creation(*decode.Record) error { return nil }
+func (silent) Lost(uint32, uint64) error     { return nil }
+func (silent) Flush() error                  { return nil }
+
+// Creation implements [tracer.Handler].
+func (s *stream) Creation(r *decode.Record) error {
+	s.received++
+	if s.kinds != nil && !slices.Contains(s.kinds, r.Kind()) || s.errnos != nil && !slices.Contains(s.errnos, r.Errno()) {
+		return nil
+	}
+	s.shown++
+	if s.tally != nil {
+		s.tally.Add(r)
+	}
+	return s.heard(s.printer.Creation(r))
+}
+
+// Lost implements [tracer.Handler].
+func (s *stream) Lost(cpu uint32, n uint64) error { return s.heard(s.printer.Lost(cpu, n)) }
+
+// Idle implements [tracer.Handler]: it flushes, and ends with the last traced process.
+func (s *stream) Idle() (bool, error) {
+	if err := s.heard(s.printer.Flush()); err != nil {
+		return false, err
+	}
+	if !s.ofTree || s.child != nil && !s.child.ended() {
+		return true, nil
+	}
+	empty, err := s.tracer.TreeEmpty()
+	if err == nil && !empty && s.child != nil {
+		s.child.tellSurvivors(s.diag)
+	}
+	return !empty, err
+}
+
+// heard forgives that nobody reads any more while a command runs whose status is wanted.
+func (s *stream) heard(err error) error {
+	if err != nil && s.child != nil && errors.Is(err, unix.EPIPE) {
+		s.printer = silent{}
+		return nil
+	}
+	return err
+}
+
+// useColor decides about colour: https://no-color.org.
+func useColor(when string, out io.Writer) bool {
+	switch when {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(out)
+}
+
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// lineWidth is the width of the terminal, 0 if out is none.
+func lineWidth(out io.Writer) int {
+	f, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0
+	}
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return w
+}
+
+// pidMax is the largest pid of the machine; where it cannot be read, the largest there is.
+func pidMax() int {
+	const limit = 1 << 22 // PID_MAX_LIMIT, include/linux/threads.h
+	b, err := os.ReadFile("/proc/sys/kernel/pid_max")
+	if err != nil {
+		return limit
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return limit
+	}
+	return n
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/forktrace/forktrace/internal/output"
+	"github.com/forktrace/forktrace/tracer"
+)
+
+func newTrace() *cobra.Command {
+	o := &traceOptions{}
+	c := &cobra.Command{
+		Use:   "trace [options] [-- COMMAND [ARG...]]",
+		Short: "Show every creation, as it happens (the default)",
+		Long: `Shows one line for every process and thread that is created, and for every attempt
+that fails, on the whole machine; or, with a command, in the tree of that command,
+children that outlive it included, until the last of them has ended.
+
+Events go to standard output, everything else to standard error. Ctrl-C and SIGTERM
+write out what is there, print the summary, and end with status 0.
+
+Exit status: that of the command, if there is one (128 plus the signal that ended it,
+126 and 127 if it could not be started); else 0; 1 error; 2 usage; 3 records were lost
+and --strict was given; 4 missing privilege; 5 the kernel cannot be traced.`,
+		Example: `  forktrace                          everything, until Ctrl-C
+  forktrace -x                       what fails, and what the error means
+  forktrace -f -p 1234               process 1234 and all its descendants
+  forktrace --kind thread -d 10 -S   who made threads in ten seconds
+  forktrace trace -- make -j8        the tree of one command
+  forktrace --format json | jq .     for programs`,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
+				return usagef("unexpected argument %q: a command to trace comes after --", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				o.command = args
+			}
+			return runTrace(c, o)
+		},
+	}
+	o.register(c)
+	return c
+}
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+func runTrace(c *cobra.Command, o *traceOptions) error {
+	t, err := o.check()
+	if err != nil {
+		return err
+	}
+	// Caught, not ignored: an ignored signal would stay so in the traced command.
+	pipes := make(chan os.Signal, 1)
+	signal.Notify(pipes, unix.SIGPIPE)
+	defer signal.Stop(pipes)
+
+	out, closeOut, err := o.openOutput(c.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	s := newStream(o, t, out, c.ErrOrStderr())
+	defer s.close()
+
+	tr, err := tracer.New(t.kernel)
+	if err != nil {
+		return errors.Join(err, closeOut())
+	}
+	s.tracer = tr
+	err = s.run(c.Context(), o, t)
+	return errors.Join(err, tr.Close(), closeOut())
+}
+
+// openOutput returns where events go and how that is closed.
+func (o *traceOptions) openOutput(stdout io.Writer) (io.Writer, func() error, error) {
+	if o.outputFile == "" {
+		return stdout, func() error { return nil }, nil
+	}
+	f, err := os.Create(o.outputFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the output: %w", err)
+	}
+	return f, f.Close, nil
+}
+
+// run traces until the end and returns the error that stands for the exit status.
+func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	if t.duration > 0 {
+		ctx, cancel = context.WithTimeout(ctx, t.duration)
+		defer cancel()
+	}
+	s.tellPlan(o)
+	if err := s.printer.Header(); err != nil && !errors.Is(err, unix.EPIPE) {
+		return fmt.Errorf("writing: %w", err)
+	}
+	if o.readyFile != "" {
+		if err := os.WriteFile(o.readyFile, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+			return fmt.Errorf("creating the ready file: %w", err)
+		}
+	}
+	var child *command
+	if o.command != nil {
+		var err error
+		if child, err = startCommand(s.tracer, o.command); err != nil {
+			return err
+		}
+	}
+	stop := handleSignals(cancel, child)
+	defer stop()
+
+	s.child = child
+	if err := s.tracer.Read(ctx, s); err != nil && !errors.Is(err, unix.EPIPE) {
+		return fmt.Errorf("tracing: %w", err)
+	}
+	lost, err := s.finish(o)
+	if err != nil && !errors.Is(err, unix.EPIPE) {
+		return err
+	}
+	if child != nil {
+		return child.status()
+	}
+	if lost > 0 && o.strict {
+		return &statusError{exitLost, fmt.Errorf("%d records were lost (--strict); a larger --buffer-size may help", lost)}
+	}
+	return nil
+}
+
+// tellPlan says what the hooks that could be had do not see.
+func (s *stream) tellPlan(o *traceOptions) {
+	for _, a := range s.tracer.Plan() {
+		if !o.verbose {
+			continue
+		}
+		fmt.Fprintf(s.diag, "forktrace: %s by %s; not seen: %s\n", a.Hook.Need, a.Hook.Name, orNothing(a.Hook.Lacks))
+		for _, tried := range a.Tried {
+			fmt.Fprintf(s.diag, "forktrace: %s does not work here: %v\n", tried.Hook.Name, tried.Err)
+		}
+	}
+	if host, err := tracer.HostPidNamespace(); err == nil && !host {
+		fmt.Fprintln(s.diag, "forktrace: this is a pid namespace of its own, as in a container: the ids shown are the host's")
+	}
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// summary collects the totals.
+func (s *stream) summary(filtered bool) (*output.Summary, error) {
+	totals, err := s.tracer.Totals()
+	if err != nil {
+		return nil, err
+	}
+	forks, forksErr := s.tracer.KernelForks()
+	return &output.Summary{
+		Created: totals.Matched.Created, Failed: totals.Matched.Failed, Restarted: totals.Matched.Restarted,
+		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), TreeFull: totals.TreeFull,
+		SeenCreated: totals.Seen.Created, KernelForks: forks, HasKernelForks: forksErr == nil,
+		Filtered: filtered, Elapsed: s.tracer.Elapsed(),
+	}, nil
+}
+
+// finish writes the summary and returns how many records were lost.
+func (s *stream) finish(o *traceOptions) (uint64, error) {
+	sum, err := s.summary(s.filtered)
+	if err != nil {
+		return 0, err
+	}
+	if s.tally != nil {
+		if err := s.tally.WriteText(s.out); err != nil {
+			return sum.Lost, fmt.Errorf("writing the table: %w", err)
+		}
+	}
+	if o.format == "json" {
+		err = sum.WriteJSON(s.out)
+	} else {
+		err = sum.WriteText(s.diag)
+	}
+	if err != nil {
+		return sum.Lost, fmt.Errorf("writing the summary: %w", err)
+	}
+	return sum.Lost, nil
+}

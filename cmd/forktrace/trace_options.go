@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+	"github.com/spf13/cobra"
+
+	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/internal/host"
+	"github.com/forktrace/forktrace/internal/output"
+	"github.com/forktrace/forktrace/tracer"
+)
+
+// traceOptions are the options of trace, as they were given.
+type traceOptions struct {
+	pids       []int
+	follow     bool
+	users      []string
+	comms      []string
+	cgroup     string
+	kinds      []string
+	errnos     []string
+	flags      string
+	failedOnly bool
+	noFailures bool
+	duration   string
+	summary    bool
+	outputFile string
+	format     string
+	color      string
+	times      string
+	readyFile  string
+	bufferSize string
+	immediate  bool
+	strict     bool
+	verbose    bool
+	command    []string
+}
+
+func (o *traceOptions) register(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.IntSliceVarP(&o.pids, "pid", "p", nil, "only what process `PID` creates (repeatable); ends with the last of them")
+	f.BoolVarP(&o.follow, "follow", "f", false, "with --pid: also what its descendants create, present and future")
+	f.StringArrayVarP(&o.users, "uid", "u", nil, "only creators of this `USER`, name or number (repeatable)")
+	f.StringArrayVarP(&o.comms, "comm", "n", nil, "only creators of this task `NAME` (repeatable)")
+	f.StringVarP(&o.cgroup, "cgroup", "c", "", "only creators in or below this v2 cgroup: a `PATH` below its root, or a directory")
+	f.StringSliceVar(&o.kinds, "kind", nil, "only these kinds: "+strings.Join(decode.KindNames(), ", "))
+	f.StringSliceVar(&o.errnos, "errno", nil, "only failures with these `ERRNOS`, names or numbers")
+	f.StringVar(&o.flags, "flags", "", "only requests with all of these `FLAGS`, as NEWUSER,NEWPID")
+	f.BoolVarP(&o.failedOnly, "failed-only", "x", false, "only failures")
+	f.BoolVar(&o.noFailures, "no-failures", false, "only successes; spares the machine the hooks on system calls")
+	f.StringVarP(&o.duration, "duration", "d", "", "end after this `TIME`: seconds, or as 500ms, 2m")
+	f.BoolVarP(&o.summary, "summary", "S", false, "print counts at the end instead of a line for each")
+	f.StringVarP(&o.outputFile, "output", "o", "", "write to `FILE` instead of standard output")
+	f.StringVar(&o.format, "format", "text", "text or json (one object a line, docs/schema.json)")
+	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
+	f.StringVarP(&o.times, "timestamps", "t", string(output.TimeWall), "wall, utc, boot, delta (seconds since the line before) or none")
+	f.StringVar(&o.readyFile, "ready-file", "", "create `FILE` when everything is attached")
+	f.StringVar(&o.bufferSize, "buffer-size", "4M", "`SIZE` of the buffer between kernel and forktrace: bytes, or as 512K, 16M")
+	f.BoolVar(&o.immediate, "immediate", false, "show each record at once instead of within 100 ms; slows each creation by some 10 µs")
+	f.BoolVar(&o.strict, "strict", false, "exit with status 3 if records were lost")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "all flags, and a second line with details; tells what the plan cannot see")
+}
+
+// tracing is what the options come to.
+type tracing struct {
+	kernel   tracer.Options
+	duration time.Duration
+	kinds    []decode.Kind
+	errnos   []decode.Errno
+}
+
+// check turns the options into what they mean, or says what is wrong with them.
+func (o *traceOptions) check() (*tracing, error) {
+	t := &tracing{kernel: tracer.Options{
+		Follow: o.follow, FailedOnly: o.failedOnly || o.errnos != nil, NoFailures: o.noFailures,
+		Immediate: o.immediate, Launch: o.command != nil, Details: o.format == "json" || o.verbose,
+	}}
+	for _, step := range []func(*tracing) error{
+		o.checkChoices, o.checkConflicts, o.checkNames, o.checkNumbers, o.checkCreators,
+	} {
+		if err := step(t); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (o *traceOptions) checkChoices(*tracing) error {
+	for _, c := range []struct {
+		option, given string
+		choices       []string
+	}{
+		{"--format", o.format, []string{"text", "json"}},
+		{"--color", o.color, []string{"auto", "always", "never"}},
+	} {
+		if !slices.Contains(c.choices, c.given) {
+			return usagef("%s %s: must be %s", c.option, c.given, strings.Join(c.choices, " or "))
+		}
+	}
+	if _, err := output.ParseTimeStyle(o.times); err != nil {
+		return usageError{err}
+	}
+	return nil
+}
+
+func (o *traceOptions) checkConflicts(*tracing) error {
+	for _, c := range []struct {
+		conflict bool
+		message  string
+	}{
+		{o.follow && o.pids == nil && o.command == nil, "--follow goes with --pid; without it everything is traced anyway"},
+		{o.pids != nil && o.command != nil, "--pid and a command exclude each other: the command's tree is traced"},
+		{o.noFailures && o.failedOnly, "--no-failures and --failed-only leave nothing to show"},
+		{o.noFailures && o.errnos != nil, "--no-failures and --errno leave nothing to show"},
+		{o.summary && o.format == "json", "--summary is a text table; JSON ends with a summary object anyway"},
+	} {
+		if c.conflict {
+			return usagef("%s", c.message)
+		}
+	}
+	return nil
+}
+
+func (o *traceOptions) checkNames(t *tracing) error {
+	for _, name := range o.kinds {
+		k, err := decode.ParseKind(name)
+		if err != nil {
+			return err
+		}
+		t.kinds = append(t.kinds, k)
+	}
+	for _, name := range o.errnos {
+		e, err := decode.ParseErrno(name)
+		if err != nil {
+			return err
+		}
+		t.errnos = append(t.errnos, e)
+	}
+	if o.flags == "" {
+		return nil
+	}
+	flags, signal, err := decode.ParseFlags(o.flags)
+	if err != nil {
+		return err
+	}
+	if signal != 0 {
+		return usagef("--flags %s: an exit signal is no flag", o.flags)
+	}
+	t.kernel.Flags = flags
+	return nil
+}
+
+func (o *traceOptions) checkNumbers(t *tracing) error {
+	if o.duration != "" {
+		d, err := parseDuration(o.duration)
+		if err != nil {
+			return usagef("--duration: %w", err)
+		}
+		t.duration = d
+	}
+	n, err := parseSize(o.bufferSize)
+	if err != nil {
+		return usagef("--buffer-size: %w", err)
+	}
+	if n < tracer.MinBufferSize || n > tracer.MaxBufferSize {
+		return usagef("--buffer-size %s: must be between %d and %d bytes", o.bufferSize, tracer.MinBufferSize, tracer.MaxBufferSize)
+	}
+	t.kernel.BufferSize = n
+	return nil
+}
+
+// parseDuration reads seconds, or what time.ParseDuration reads.
+func parseDuration(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		seconds, err := strconv.ParseFloat(s, 64)
+		if err != nil || seconds > 1e9 || !(seconds > 0) {
+			return 0, fmt.Errorf("%q is no time: give seconds, or a unit as in 500ms, 10s, 2m", s)
+		}
+		return time.Duration(seconds * float64(time.Second)), nil
+	}
+	if d <= 0 {
+		return 0, fmt.Errorf("%q is not positive", s)
+	}
+	return d, nil
+}
+
+// parseSize reads bytes, with K, M or G for powers of 1024.
+func parseSize(s string) (int, error) {
+	digits, shift := s, 0
+	for i, unit := range []string{"K", "M", "G"} {
+		if rest, ok := strings.CutSuffix(strings.ToUpper(s), unit); ok {
+			digits, shift = rest, 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil || n<<shift > tracer.MaxBufferSize {
+		return 0, fmt.Errorf("%q is no size up to 1G: give bytes, or a unit as in 512K, 16M", s)
+	}
+	return int(n << shift), nil
+}
+
+func (o *traceOptions) checkCreators(t *tracing) error {
+	for _, name := range o.users {
+		uid, err := host.UserID(name)
+		if err != nil {
+			return err
+		}
+		t.kernel.UIDs = append(t.kernel.UIDs, uid)
+	}
+	for _, name := range o.comms {
+		if name == "" {
+			return usagef("--comm: the name is empty")
+		}
+		if cut := tracer.CommKey(name); len(name) >= len(cut) {
+			return usagef("--comm %s: the kernel keeps %d bytes of a task's name: give %q", name, len(cut)-1, cut[:len(cut)-1])
+		}
+		t.kernel.Comms = append(t.kernel.Comms, name)
+	}
+	if o.cgroup != "" {
+		dir, err := host.FindCgroup(o.cgroup)
+		if errors.Is(err, host.ErrNoCgroup2) {
+			return usagef("--cgroup: %w", err)
+		}
+		if err != nil {
+			return err
+		}
+		t.kernel.CgroupDir = dir
+	}
+	for _, pid := range o.pids {
+		if err := checkPid(pid); err != nil {
+			return usagef("--pid: %w", err)
+		}
+		t.kernel.Pids = append(t.kernel.Pids, uint32(pid))
+	}
+	return nil
+}
+
+// checkPid says what is wrong with a pid: only processes create, whichever thread it is.
+func checkPid(pid int) error {
+	p, err := procfs.NewProc(pid)
+	if errors.Is(err, fs.ErrNotExist) || pid <= 0 {
+		return fmt.Errorf("no process %d", pid)
+	}
+	if err != nil {
+		return fmt.Errorf("looking for process %d: %w", pid, err)
+	}
+	status, err := p.NewStatus()
+	if err != nil {
+		return fmt.Errorf("no process %d", pid)
+	}
+	if status.TGID != pid {
+		return fmt.Errorf("%d is a thread of process %d: give that", pid, status.TGID)
+	}
+	return nil
+}

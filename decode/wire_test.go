@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	. "github.com/forktrace/forktrace/decode"
+)
+
+// oneRecord is a wire record in which every byte differs from its neighbours.
+func oneRecord() []byte {
+	b := make([]byte, WireSize)
+	for i := range b {
+		b[i] = byte(i*7 + 1)
+	}
+	return b
+}
+
+func TestParseShort(t *testing.T) {
+	for n := range WireSize {
+		if err := new(Record).Parse(make([]byte, n)); !errors.Is(err, ErrWire) {
+			t.Fatalf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestParseIgnoresWhatFollows(t *testing.T) {
+	var short, long Record
+	if err := short.Parse(oneRecord()); err != nil {
+		t.Fatal(err)
+	}
+	if err := long.Parse(append(oneRecord(), "more"...)); err != nil {
+		t.Fatal(err)
+	}
+	if short != long {
+		t.Error("bytes behind the record changed it")
+	}
+}
+
+func TestCommBytes(t *testing.T) {
+	for comm, want := range map[string]string{"": "", "bash\x00junk": "bash", "exactly16bytes!!": "exactly16bytes!!"} {
+		r := Record{}
+		copy(r.Comm[:], comm)
+		if got := r.CommBytes(); !bytes.Equal(got, []byte(want)) {
+			t.Errorf("%q: %q", comm, got)
+		}
+	}
+}
+
+// FuzzParse feeds arbitrary bytes to the parser and the record to everything that is done
+// to each event: nothing may panic, and length alone decides what is a record.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(make([]byte, WireSize-1))
+	f.Add(make([]byte, WireSize))
+	f.Add(oneRecord())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r Record
+		err := r.Parse(b)
+		if want := len(b) < WireSize; (err != nil) != want || want && !errors.Is(err, ErrWire) {
+			t.Fatalf("%d bytes: %v", len(b), err)
+		}
+		for _, c := range perEvent {
+			if c.name != "Parse" {
+				c.do(nil, nil, &r)
+			}
+		}
+		if text := AppendFlags(nil, r.Flags, StyleFull); len(text) == 0 {
+			t.Error("flags without text")
+		}
+		_ = r.Entry.String() + r.Layer.String()
+		if r.Failed() != (r.Errno() != 0) {
+			t.Errorf("result %d, errno %d", r.Result, r.Errno())
+		}
+	})
+}

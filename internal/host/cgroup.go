@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// ErrNoCgroup2 says that no v2 hierarchy is mounted.
+var ErrNoCgroup2 = errors.New("no cgroup v2 hierarchy is mounted")
+
+// Cgroups finds the paths of cgroups of the default (v2) hierarchy by their ids, which
+// are the inode numbers of their directories and are never used again.
+type Cgroups struct {
+	root  string
+	mount *os.File
+	paths map[uint64]string // "" stands for an id that was not found
+}
+
+// maxCgroups bounds the cache; a machine that makes more cgroups starts it anew.
+const maxCgroups = 1 << 14
+
+// OpenCgroups finds the v2 hierarchy. It returns an error that wraps [ErrNoCgroup2] when
+// there is none.
+func OpenCgroups() (*Cgroups, error) {
+	root, err := cgroup2Mount()
+	if err != nil {
+		return nil, err
+	}
+	mount, err := os.Open(root)
+	if err != nil {
+		return nil, fmt.Errorf("opening the cgroup hierarchy: %w", err)
+	}
+	return &Cgroups{root: root, mount: mount, paths: map[uint64]string{}}, nil
+}
+
+// Close releases the hierarchy.
+func (c *Cgroups) Close() error { return c.mount.Close() }
+
+// Root is where the hierarchy is mounted.
+func (c *Cgroups) Root() string { return c.root }
+
+func cgroup2Mount() (string, error) {
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return "", fmt.Errorf("reading the list of mounts: %w", err)
+	}
+	for _, m := range mounts {
+		if m.FSType == "cgroup2" && m.Root == "/" {
+			return m.MountPoint, nil
+		}
+	}
+	return "", ErrNoCgroup2
+}
+
+// Path is the path of a cgroup below the root of the hierarchy, "/" for the root, and
+// whether it could be found: a cgroup that was removed cannot.
+func (c *Cgroups) Path(id uint64) (string, bool) {
+	path, known := c.paths[id]
+	if !known {
+		if len(c.paths) >= maxCgroups {
+			clear(c.paths)
+		}
+		path = c.lookUp(id)
+		c.paths[id] = path
+	}
+	return path, path != ""
+}
+
+// lookUp opens a cgroup by its id, which is a file handle of the kernel's kernfs
+// (FILEID_KERNFS, include/linux/exportfs.h; 5.5), and asks for its name. Without
+// CAP_DAC_READ_SEARCH the hierarchy is searched instead.
+func (c *Cgroups) lookUp(id uint64) string {
+	const fileidKernfs = 0xfe
+	handle := unix.NewFileHandle(fileidKernfs, binary.NativeEndian.AppendUint64(nil, id))
+	fd, err := unix.OpenByHandleAt(int(c.mount.Fd()), handle, unix.O_PATH|unix.O_CLOEXEC)
+	if errors.Is(err, unix.EPERM) {
+		return c.search(id)
+	}
+	if err != nil {
+		return ""
+	}
+	defer unix.Close(fd)
+	full, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil || strings.HasSuffix(full, " (deleted)") {
+		return ""
+	}
+	return c.below(full)
+}
+
+func (c *Cgroups) below(full string) string {
+	rel, err := filepath.Rel(c.root, full)
+	if err != nil || strings.HasPrefix(rel, "..") {
+		return ""
+	}
+	return filepath.Join("/", rel)
+}
+
+// search walks the hierarchy and remembers all that it meets.
+func (c *Cgroups) search(id uint64) string {
+	_ = filepath.WalkDir(c.root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || len(c.paths) >= maxCgroups {
+			return nil // it may be removed while we walk
+		}
+		if n, err := CgroupID(path); err == nil {
+			c.paths[n] = c.below(path)
+		}
+		return nil
+	})
+	return c.paths[id]
+}
+
+// CgroupID is the id of the cgroup with the given directory: its inode number.
+func CgroupID(dir string) (uint64, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return 0, &fs.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	return st.Ino, nil
+}
+
+// FindCgroup returns the directory of a cgroup that is given as a path below the root of
+// the v2 hierarchy, or as a directory of it. It returns a *decode.UnknownNameError when
+// there is none.
+func FindCgroup(path string) (string, error) {
+	root, err := cgroup2Mount()
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range []string{path, filepath.Join(root, path)} {
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
+			if info, err := os.Stat(dir); err == nil && info.IsDir() {
+				return dir, nil
+			}
+		}
+	}
+	return "", &decode.UnknownNameError{
+		What: "cgroup of the v2 hierarchy at " + root + ":", Name: path,
+		Near: decode.Nearest(filepath.Base(path), siblings(filepath.Join(root, path))),
+	}
+}
+
+// siblings lists the cgroups in the closest existing directory.
+func siblings(dir string) []string {
+	for ; dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+		entries, err := os.ReadDir(filepath.Dir(dir))
+		if err != nil {
+			continue
+		}
+		var names []string
+		for _, e := range entries {
+			if e.IsDir() {
+				names = append(names, e.Name())
+			}
+		}
+		return names
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"strconv"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// appendDetails is the second line of -v: who it was, what was asked for, and what the
+// child shares with its creator.
+func (t *Text) appendDetails(dst []byte, r *decode.Record) []byte {
+	start := len(dst)
+	if t.opts.Color {
+		dst = append(dst, colorDim...)
+	}
+	dst = append(dst, "    uid="...)
+	dst = strconv.AppendUint(dst, uint64(r.UID), 10)
+	dst = append(dst, " gid="...)
+	dst = strconv.AppendUint(dst, uint64(r.GID), 10)
+	if path, ok := t.cgroup(r); ok {
+		dst = AppendSafe(append(dst, " cgroup="...), []byte(path))
+	}
+	for i := range requestFields {
+		f := &requestFields[i]
+		if v, ok := f.value(r); ok {
+			dst = append(append(append(dst, ' '), f.name...), '=')
+			dst = decode.AppendHex(dst, v)
+		}
+	}
+	if r.Have&decode.HaveChild != 0 {
+		dst = appendChildDetails(dst, r)
+	}
+	if t.opts.Color {
+		dst = append(dst, colorReset...)
+	}
+	return t.endLine(dst, start)
+}
+
+func appendChildDetails(dst []byte, r *decode.Record) []byte {
+	if r.ChildLevel > 0 {
+		dst = append(dst, " ns_pids="...)
+		for i := range nsPids(r) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = strconv.AppendUint(dst, uint64(r.NSPids[i]), 10)
+		}
+	}
+	dst = appendFactNames(append(dst, " shares="...), r, true)
+	return appendFactNames(append(dst, " own="...), r, false)
+}
+
+// appendFactNames lists what is shared, or what is not, of all that could be observed.
+func appendFactNames(dst []byte, r *decode.Record, shared bool) []byte {
+	at := len(dst)
+	for i := range decode.Facts {
+		f := &decode.Facts[i]
+		if f.Group != decode.FactShared || !r.FactsKnown.Has(f.Fact) || r.Facts.Has(f.Fact) != shared {
+			continue
+		}
+		if len(dst) > at {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, f.Name...)
+	}
+	if len(dst) == at {
+		dst = append(dst, '-')
+	}
+	return dst
+}
+
+func (t *Text) cgroup(r *decode.Record) (string, bool) {
+	if r.Have&decode.HaveCgroup == 0 || t.opts.Cgroup == nil {
+		return "", false
+	}
+	return t.opts.Cgroup(r.CgroupID)
+}
+
+// nsPids is how many levels of NSPids are there.
+func nsPids(r *decode.Record) int { return int(min(r.ChildLevel+1, decode.NSPidsMax)) }
+
+// requestField is one row of the table of arguments that are addresses or sizes.
+type requestField struct {
+	name  string
+	value func(*decode.Record) (uint64, bool)
+}
+
+// requestFields are named as clone3's struct clone_args names them (clone(2)).
+var requestFields = []requestField{
+	{"stack", func(r *decode.Record) (uint64, bool) { return r.Stack, r.Have&decode.HaveStack != 0 }},
+	{"stack_size", func(r *decode.Record) (uint64, bool) { return r.StackSize, r.Have&decode.HaveStackSize != 0 }},
+	{"parent_tid", func(r *decode.Record) (uint64, bool) { return r.ParentTidptr, r.Have&decode.HaveParentTidptr != 0 }},
+	{"child_tid", func(r *decode.Record) (uint64, bool) { return r.ChildTidptr, r.Have&decode.HaveChildTidptr != 0 }},
+	{"tls", func(r *decode.Record) (uint64, bool) { return r.TLS, r.Have&decode.HaveTLS != 0 }},
+	{"pidfd", func(r *decode.Record) (uint64, bool) { return r.Pidfd, r.Have&decode.HavePidfd != 0 }},
+	{"fn", func(r *decode.Record) (uint64, bool) { return r.Fn, r.Have&decode.HaveFn != 0 }},
+}

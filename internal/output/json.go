@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// SchemaVersion is the version of the objects that JSON writes; docs/schema.json
+// describes them. It grows when a field changes its meaning or goes away.
+const SchemaVersion = 1
+
+// JSON writes one object a line. What is not known is absent.
+type JSON struct {
+	out    io.Writer
+	cgroup func(id uint64) (string, bool)
+	clock  Clock
+	buf    []byte
+}
+
+// NewJSON prepares a writer. cgroup finds the path of a cgroup by its id; it may be nil.
+func NewJSON(out io.Writer, cgroup func(id uint64) (string, bool)) *JSON {
+	return &JSON{out: out, cgroup: cgroup}
+}
+
+// Header writes nothing: every line of JSON Lines is an object.
+func (*JSON) Header() error { return nil }
+
+// Creation writes one record.
+func (j *JSON) Creation(r *decode.Record) error {
+	o := object{buf: j.buf}
+	o.open()
+	o.text("type", "creation")
+	o.uint("schema", SchemaVersion)
+	o.key("time")
+	o.buf = j.clock.appendRFC3339(append(o.buf, '"'), r.Time)
+	o.buf = append(o.buf, '"')
+	o.uint("boot_ns", r.Time)
+	o.uint("seq", r.Seq)
+	o.uint("cpu", uint64(r.CPU))
+	o.text("entry", r.Entry.String())
+	o.text("kind", r.Kind().String())
+	if call := r.Call(); call != "" {
+		o.text("call", call)
+	}
+	appendRequest(&o, r)
+	if r.Have&decode.HaveDuration != 0 {
+		o.uint("took_ns", r.Duration)
+	}
+	j.appendCreator(&o, r)
+	if r.Have&decode.HaveChild != 0 {
+		j.appendChild(&o, r)
+	}
+	appendOutcome(&o, r)
+	if r.FactsKnown != 0 {
+		o.child("shares")
+		appendFacts(&o, r, decode.FactShared)
+		o.close()
+	}
+	o.close()
+	j.buf = append(o.buf, '\n')
+	if len(j.buf) >= flushAt {
+		return j.Flush()
+	}
+	return nil
+}
+
+func appendRequest(o *object, r *decode.Record) {
+	if r.Have&decode.HaveFlags != 0 {
+		o.hex("flags", r.Flags)
+		o.key("flag_names")
+		o.buf = append(o.buf, '[')
+		for f := range decode.FlagsIn(r.Flags) {
+			o.element()
+			o.buf = append(append(append(o.buf, '"'), f.Name...), '"')
+		}
+		if rest := r.Flags &^ decode.KnownFlags; rest != 0 {
+			o.element()
+			o.buf = append(decode.AppendHex(append(o.buf, '"'), rest), '"')
+		}
+		o.buf = append(o.buf, ']')
+		o.some = true
+	}
+	if r.Have&decode.HaveExitSignal != 0 {
+		o.signal("exit_signal", r.ExitSignal)
+	}
+	if !hasRequestFields(r) {
+		return
+	}
+	o.child("request")
+	for i := range requestFields {
+		if v, ok := requestFields[i].value(r); ok {
+			o.hex(requestFields[i].name, v)
+		}
+	}
+	if r.Have&decode.HaveCgroupFD != 0 {
+		o.int("cgroup_fd", int64(r.CgroupFD))
+	}
+	if r.Have&decode.HaveSetTid != 0 {
+		o.uint("set_tid_size", uint64(r.SetTidSize))
+		o.key("set_tid")
+		o.buf = append(o.buf, '[')
+		for i := range min(r.SetTidSize, decode.SetTidMax) {
+			o.element()
+			o.buf = strconv.AppendInt(o.buf, int64(r.SetTid[i]), 10)
+		}
+		o.buf = append(o.buf, ']')
+		o.some = true
+	}
+	if r.Have&decode.HaveReread != 0 {
+		o.bool("reread", true)
+	}
+	o.close()
+}
+
+// hasRequestFields says whether anything of the request but flags and signal is known.
+func hasRequestFields(r *decode.Record) bool {
+	const fields = decode.HaveStack | decode.HaveStackSize | decode.HaveParentTidptr | decode.HaveChildTidptr |
+		decode.HaveTLS | decode.HavePidfd | decode.HaveSetTid | decode.HaveCgroupFD | decode.HaveFn
+	return r.Have&fields != 0
+}
+
+func (j *JSON) appendCreator(o *object, r *decode.Record) {
+	o.child("creator")
+	o.uint("pid", uint64(r.Pid))
+	o.uint("tid", uint64(r.Tid))
+	o.uint("ppid", uint64(r.PPid))
+	o.key("comm")
+	o.buf = appendJSONString(o.buf, r.CommBytes())
+	o.uint("uid", uint64(r.UID))
+	o.uint("gid", uint64(r.GID))
+	if r.Have&decode.HaveStartTime != 0 {
+		o.uint("start_time", r.StartTime)
+	}
+	j.appendCgroup(o, r.CgroupID, r.Have&decode.HaveCgroup != 0)
+	if r.Have&decode.HaveNamespaces != 0 {
+		o.uint("pid_ns", uint64(r.PidNS))
+		o.uint("user_ns", uint64(r.UserNS))
+		o.uint("mnt_ns", uint64(r.MntNS))
+	}
+	appendFacts(o, r, decode.FactOfCreator)
+	o.close()
+}
+
+func (j *JSON) appendChild(o *object, r *decode.Record) {
+	o.child("child")
+	o.uint("pid", uint64(r.ChildPid))
+	o.uint("tid", uint64(r.Result))
+	o.uint("ppid", uint64(r.ChildPPid))
+	o.key("ns_pids")
+	o.buf = append(o.buf, '[')
+	for i := range nsPids(r) {
+		o.element()
+		o.buf = strconv.AppendUint(o.buf, uint64(r.NSPids[i]), 10)
+	}
+	o.buf = append(o.buf, ']')
+	o.some = true
+	o.uint("ns_level", uint64(r.ChildLevel))
+	if r.ChildPidNS != 0 {
+		o.uint("pid_ns", uint64(r.ChildPidNS))
+	}
+	if r.Have&decode.HaveStartTime != 0 {
+		o.uint("start_time", r.ChildStartTime)
+	}
+	if r.ChildExitSignal >= 0 {
+		o.signal("exit_signal", r.ChildExitSignal)
+	}
+	if r.ChildSetChildTid != 0 {
+		o.hex("set_child_tid", r.ChildSetChildTid)
+	}
+	if r.ChildClearChildTid != 0 {
+		o.hex("clear_child_tid", r.ChildClearChildTid)
+	}
+	if r.Have&decode.HaveChildTLS != 0 {
+		o.hex("tls", r.ChildTLS)
+	}
+	j.appendCgroup(o, r.ChildCgroupID, r.Have&decode.HaveChildCgroup != 0)
+	appendFacts(o, r, decode.FactOfChild)
+	o.close()
+}
+
+func (j *JSON) appendCgroup(o *object, id uint64, known bool) {
+	if !known {
+		return
+	}
+	o.uint("cgroup_id", id)
+	if j.cgroup == nil {
+		return
+	}
+	if path, ok := j.cgroup(id); ok {
+		o.string("cgroup", path)
+	}
+}
+
+func appendOutcome(o *object, r *decode.Record) {
+	o.int("result", int64(r.Result))
+	if r.Failed() {
+		o.key("errno")
+		o.buf = append(decode.AppendErrno(append(o.buf, '"'), r.Errno()), '"')
+		o.some = true
+		o.text("meaning", decode.FailureText(r))
+	}
+	if r.Layer > decode.LayerNone {
+		o.text("layer", r.Layer.String())
+	}
+	if r.Stage != 0 {
+		o.uint("stage", uint64(r.Stage))
+	}
+}
+
+func appendFacts(o *object, r *decode.Record, group decode.FactGroup) {
+	for i := range decode.Facts {
+		f := &decode.Facts[i]
+		if f.Group == group && r.FactsKnown.Has(f.Fact) {
+			o.bool(f.Name, r.Facts.Has(f.Fact))
+		}
+	}
+}
+
+// Lost tells, in its place, that records are missing.
+func (j *JSON) Lost(cpu uint32, n uint64) error {
+	o := object{buf: j.buf}
+	o.open()
+	o.text("type", "lost")
+	o.uint("schema", SchemaVersion)
+	o.key("time")
+	o.buf = append(j.clock.appendRFC3339(append(o.buf, '"'), bootNow()), '"')
+	o.some = true
+	if cpu != ^uint32(0) {
+		o.uint("cpu", uint64(cpu))
+	}
+	o.uint("lost", n)
+	o.close()
+	j.buf = append(o.buf, '\n')
+	return nil
+}
+
+// Flush writes what is pending.
+func (j *JSON) Flush() error {
+	if len(j.buf) == 0 {
+		return nil
+	}
+	_, err := j.out.Write(j.buf)
+	j.buf = j.buf[:0]
+	return err
+}

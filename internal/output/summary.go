@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Summary is what a trace comes to. Created, Failed and Restarted are counted in the
+// kernel and lose nothing.
+type Summary struct {
+	Created     uint64 // successes that matched the filters
+	Failed      uint64 // failures that matched the filters
+	Restarted   uint64 // interrupted by a signal, and made again
+	Received    uint64 // records that were read
+	Shown       uint64 // those of them that --kind and --errno let through
+	Lost        uint64 // records for which the buffer had no room
+	TreeFull    uint64 // processes that should have been followed and were not
+	SeenCreated uint64 // successes of the whole machine, matched or not
+	// KernelForks is the growth of `processes` in /proc/stat, which SeenCreated should
+	// equal; valid if HasKernelForks.
+	KernelForks    uint64
+	HasKernelForks bool
+	Filtered       bool // not everything was asked for
+	Elapsed        time.Duration
+}
+
+// WriteText writes the summary for a person.
+func (s *Summary) WriteText(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "forktrace: %d created, %d failed", s.Created, s.Failed)
+	if s.Restarted > 0 {
+		fmt.Fprintf(&b, ", %d restarted by signals", s.Restarted)
+	}
+	fmt.Fprintf(&b, " in %.1f s; %d received", s.Elapsed.Seconds(), s.Received)
+	if s.Shown != s.Received {
+		fmt.Fprintf(&b, " (%d shown)", s.Shown)
+	}
+	fmt.Fprintf(&b, ", %d lost", s.Lost)
+	if s.Filtered {
+		fmt.Fprintf(&b, "; the whole machine created %d", s.SeenCreated)
+	}
+	b.WriteByte('\n')
+	switch {
+	case !s.HasKernelForks:
+		b.WriteString("forktrace: /proc/stat could not be read: whether creations were missed is not known\n")
+	case s.KernelForks != s.SeenCreated:
+		fmt.Fprintf(&b, "forktrace: the kernel itself counted %d creations, %+d: calls that were in flight when tracing began or ended explain a few\n",
+			s.KernelForks, int64(s.KernelForks)-int64(s.SeenCreated))
+	}
+	if s.TreeFull > 0 {
+		fmt.Fprintf(&b, "forktrace: %d processes were not followed: the tree of followed processes was full\n", s.TreeFull)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteJSON writes the summary as the last object of a stream.
+func (s *Summary) WriteJSON(w io.Writer) error {
+	var o object
+	o.open()
+	o.text("type", "summary")
+	o.uint("schema", SchemaVersion)
+	for _, f := range []struct {
+		name  string
+		value uint64
+	}{
+		{"created", s.Created}, {"failed", s.Failed}, {"restarted", s.Restarted}, {"received", s.Received},
+		{"shown", s.Shown}, {"lost", s.Lost}, {"tree_full", s.TreeFull}, {"seen_created", s.SeenCreated},
+	} {
+		o.uint(f.name, f.value)
+	}
+	if s.HasKernelForks {
+		o.uint("kernel_forks", s.KernelForks)
+	}
+	o.int("elapsed_ns", s.Elapsed.Nanoseconds())
+	o.close()
+	_, err := w.Write(append(o.buf, '\n'))
+	return err
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// TextOptions says how lines for people look.
+type TextOptions struct {
+	Times     TimeStyle
+	Verbose   bool // all flags, and a second line with what was observed
+	Color     bool
+	LineWidth int // of the terminal; 0: no limit
+	PidMax    int // largest pid of the machine, for the width of columns
+	Cgroup    func(id uint64) (path string, ok bool)
+}
+
+// Text writes one line a record, with aligned columns.
+type Text struct {
+	opts    TextOptions
+	out     io.Writer
+	diag    io.Writer // for loss, which is not an event
+	columns []column
+	clock   Clock
+	before  uint64
+	buf     []byte
+}
+
+// NewText prepares a writer; Header comes first.
+func NewText(out, diag io.Writer, o TextOptions) *Text {
+	digits := max(len(fmt.Sprint(o.PidMax)), 5)
+	return &Text{opts: o, out: out, diag: diag, columns: newColumns(o.Times, digits, o.LineWidth)}
+}
+
+// flushAt is the length of unwritten output at which it is written.
+const flushAt = 32 << 10
+
+// Header writes the titles of the columns.
+func (t *Text) Header() error {
+	last := len(t.columns) - 1
+	for i, c := range t.columns {
+		at := len(t.buf)
+		t.buf = append(t.buf, c.title...)
+		if i < last {
+			t.buf = append(pad(t.buf, at, c.width, c.right), ' ')
+		}
+	}
+	t.buf = append(t.buf, '\n')
+	return t.Flush()
+}
+
+// Creation writes one record.
+func (t *Text) Creation(r *decode.Record) error {
+	line := len(t.buf)
+	failed := r.Failed() && !r.Errno().IsRestart()
+	last := len(t.columns) - 1
+	for i := range t.columns {
+		c := &t.columns[i]
+		colored := failed && t.opts.Color && c.title == resultColumn
+		if colored {
+			t.buf = append(t.buf, colorFail...)
+		}
+		at := len(t.buf)
+		t.buf = c.append(t, t.buf, r)
+		if i == last {
+			break
+		}
+		t.buf = pad(t.buf, at, c.width, c.right)
+		if colored {
+			t.buf = append(t.buf, colorReset...)
+		}
+		t.buf = append(t.buf, ' ')
+	}
+	t.buf = t.endLine(t.buf, line)
+	if t.opts.Verbose {
+		t.buf = t.appendDetails(t.buf, r)
+	}
+	t.before = r.Time
+	if len(t.buf) >= flushAt {
+		return t.Flush()
+	}
+	return nil
+}
+
+// endLine cuts a line to the terminal's width and ends it.
+func (t *Text) endLine(dst []byte, start int) []byte {
+	for len(dst) > start && dst[len(dst)-1] == ' ' {
+		dst = dst[:len(dst)-1]
+	}
+	if t.opts.LineWidth > 0 && !t.opts.Verbose {
+		dst = cut(dst, start, t.opts.LineWidth)
+	}
+	return append(dst, '\n')
+}
+
+// cut shortens what follows start to a number of characters, not counting escape
+// sequences, and marks that it did.
+func cut(dst []byte, start, width int) []byte {
+	shown, fits := 0, start
+	for i := start; i < len(dst); {
+		if dst[i] == '\x1b' {
+			for i < len(dst) && dst[i] != 'm' {
+				i++
+			}
+			i++
+			continue
+		}
+		_, n := utf8.DecodeRune(dst[i:])
+		i += n
+		if shown++; shown == width-1 {
+			fits = i
+		}
+	}
+	if shown <= width {
+		return dst
+	}
+	return append(dst[:fits], "…"...)
+}
+
+// pad fills a column from at to its width, on the left if it is to be flush right.
+func pad(dst []byte, at, width int, right bool) []byte {
+	missing := width - utf8.RuneCount(dst[at:])
+	for range missing {
+		dst = append(dst, ' ')
+	}
+	if right && missing > 0 {
+		copy(dst[at+missing:], dst[at:len(dst)-missing])
+		for i := range missing {
+			dst[at+i] = ' '
+		}
+	}
+	return dst
+}
+
+func (t *Text) appendTime(dst []byte, r *decode.Record) []byte {
+	switch t.opts.Times {
+	case TimeUTC:
+		return t.clock.appendRFC3339(dst, r.Time)
+	case TimeBoot:
+		return appendSeconds(dst, r.Time)
+	case TimeDelta:
+		if t.before == 0 || r.Time < t.before {
+			return appendSeconds(dst, 0)
+		}
+		return appendSeconds(dst, r.Time-t.before)
+	default:
+		return t.clock.appendWall(dst, r.Time)
+	}
+}
+
+// Lost tells where records are missing.
+func (t *Text) Lost(cpu uint32, n uint64) error {
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(t.diag, "forktrace: %d records lost %s: the buffer was full\n", n, where(cpu))
+	return err
+}
+
+// where names the CPU of a loss, which is not known for the last ones.
+func where(cpu uint32) string {
+	if cpu == ^uint32(0) {
+		return "at the end"
+	}
+	return fmt.Sprintf("on CPU %d", cpu)
+}
+
+// Flush writes what is pending.
+func (t *Text) Flush() error {
+	if len(t.buf) == 0 {
+		return nil
+	}
+	_, err := t.out.Write(t.buf)
+	t.buf = t.buf[:0]
+	return err
+}
