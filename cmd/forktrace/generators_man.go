@@ -18,6 +18,11 @@ func addGenerators(root *cobra.Command) {
 		Use: "man DIR", Hidden: true, Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			root.DisableAutoGenTag = true
+			for _, c := range root.Commands() {
+				if c.Name() == "completion" { // a page for each shell says less than --help
+					root.RemoveCommand(c)
+				}
+			}
 			date := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC) // pages must not change by themselves
 			return doc.GenManTree(root, &doc.GenManHeader{Section: "8", Source: "forktrace", Manual: "System Administration", Date: &date}, args[0])
 		},

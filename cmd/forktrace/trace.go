@@ -20,8 +20,9 @@ import (
 func newTrace() *cobra.Command {
 	o := &traceOptions{}
 	c := &cobra.Command{
-		Use:   "trace [options] [-- COMMAND [ARG...]]",
-		Short: "Show every creation, as it happens (the default)",
+		Use:                   "trace [options] [-- COMMAND [ARG...]]",
+		Short:                 "Show every creation, as it happens (the default)",
+		DisableFlagsInUseLine: true,
 		Long: `Shows one line for every process and thread that is created, and for every attempt
 that fails, on the whole machine; or, with a command, in the tree of that command,
 children that outlive it included, until the last of them has ended.
@@ -29,9 +30,9 @@ children that outlive it included, until the last of them has ended.
 Events go to standard output, everything else to standard error. Ctrl-C and SIGTERM
 write out what is there, print the summary, and end with status 0.
 
-Exit status: that of the command, if there is one (128 plus the signal that ended it,
-126 and 127 if it could not be started); else 0; 1 error; 2 usage; 3 records were lost
-and --strict was given; 4 missing privilege; 5 the kernel cannot be traced.`,
+Exit status: 1 error; 2 usage; 3 records were lost and --strict was given; 4 missing
+privilege; 5 the kernel cannot be traced; else that of the command, if there is one (128
+plus the signal that ended it, 126 and 127 if it could not be started), or 0.`,
 		Example: `  forktrace                          everything, until Ctrl-C
   forktrace -x                       what fails, and what the error means
   forktrace -f -p 1234               process 1234 and all its descendants
@@ -135,11 +136,11 @@ func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error 
 	if err != nil && !errors.Is(err, unix.EPIPE) {
 		return err
 	}
+	if lost > 0 && o.strict {
+		return &statusError{exitLost, fmt.Errorf("%d records or processes were missed (--strict); a larger --buffer-size may help", lost)}
+	}
 	if child != nil {
 		return child.status()
-	}
-	if lost > 0 && o.strict {
-		return &statusError{exitLost, fmt.Errorf("%d records were lost (--strict); a larger --buffer-size may help", lost)}
 	}
 	return nil
 }
@@ -182,7 +183,8 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 	}, nil
 }
 
-// finish writes the summary and returns how many records were lost.
+// finish writes the summary and returns how many records, or processes of the tree, were
+// missed.
 func (s *stream) finish(o *traceOptions) (uint64, error) {
 	sum, err := s.summary(s.filtered)
 	if err != nil {
@@ -190,7 +192,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 	}
 	if s.tally != nil {
 		if err := s.tally.WriteText(s.out); err != nil {
-			return sum.Lost, fmt.Errorf("writing the table: %w", err)
+			return sum.Lost + sum.TreeFull, fmt.Errorf("writing the table: %w", err)
 		}
 	}
 	if o.format == "json" {
@@ -199,7 +201,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 		err = sum.WriteText(s.diag)
 	}
 	if err != nil {
-		return sum.Lost, fmt.Errorf("writing the summary: %w", err)
+		return sum.Lost + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)
 	}
-	return sum.Lost, nil
+	return sum.Lost + sum.TreeFull, nil
 }

@@ -7,10 +7,10 @@ extern char **environ;
 
 #if defined(__x86_64__)
 #define VFORK_ENTRY "vfork"
-#define VFORK_KIND "vfork"
+#define VFORK_KIND  "vfork"
 #else
 #define VFORK_ENTRY "clone"
-#define VFORK_KIND "vfork"
+#define VFORK_KIND  "vfork"
 #endif
 
 static void libc_fork(void)
@@ -19,9 +19,16 @@ static void libc_fork(void)
 
 	if (pid == 0)
 		_exit(0);
-	expect(&(struct expect){ .name = "libc fork", .entry = "clone", .kind = "process", .call = "fork",
-				 .flags = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID, .flags_known = 1,
-				 .exit_signal = SIGCHLD, .result = pid, .tid = getpid(), .shares = 1 });
+	expect(&(struct expect){.name = "libc fork",
+				.entry = "clone",
+				.kind = "process",
+				.call = "fork",
+				.flags = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID,
+				.flags_known = 1,
+				.exit_signal = SIGCHLD,
+				.result = pid,
+				.tid = getpid(),
+				.shares = 1});
 	reap(pid);
 }
 
@@ -31,9 +38,15 @@ static void libc_vfork(void)
 
 	if (pid == 0)
 		_exit(0);
-	expect(&(struct expect){ .name = "libc vfork", .entry = VFORK_ENTRY, .kind = VFORK_KIND,
-				 .flags = CLONE_VFORK | CLONE_VM, .flags_known = 1,
-				 .exit_signal = SIGCHLD, .result = pid, .tid = getpid(), .shares = 1 });
+	expect(&(struct expect){.name = "libc vfork",
+				.entry = VFORK_ENTRY,
+				.kind = VFORK_KIND,
+				.flags = CLONE_VFORK | CLONE_VM,
+				.flags_known = 1,
+				.exit_signal = SIGCHLD,
+				.result = pid,
+				.tid = getpid(),
+				.shares = 1});
 	reap(pid);
 }
 
@@ -53,14 +66,21 @@ static void libc_thread(void)
 		exit(1);
 	}
 	pthread_join(t, NULL);
-	expect(&(struct expect){ .name = "pthread_create", .entry = "clone3", .kind = "thread", .call = "pthread_create",
-				 .flags = 0x3d0f00, .flags_known = 1, .exit_signal = 0,
-				 .result = tid, .tid = getpid(), .shares = 1 });
+	expect(&(struct expect){.name = "pthread_create",
+				.entry = "clone3",
+				.kind = "thread",
+				.call = "pthread_create",
+				.flags = 0x3d0f00,
+				.flags_known = 1,
+				.exit_signal = 0,
+				.result = tid,
+				.tid = getpid(),
+				.shares = 1});
 }
 
 static void libc_spawn(void)
 {
-	char *argv[] = { "creations", "exit", "0", NULL };
+	char *argv[] = {"creations", "exit", "0", NULL};
 	pid_t pid;
 
 	if (posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ)) {
@@ -68,9 +88,16 @@ static void libc_spawn(void)
 		exit(1);
 	}
 	/* clone3 from glibc 2.34 on, CLEAR_SIGHAND from 2.38 on */
-	expect(&(struct expect){ .name = "posix_spawn", .entry = "clone3", .kind = "vfork", .call = "posix_spawn",
-				 .flags = CLONE_VFORK | CLONE_VM, .flags_known = !__GLIBC_PREREQ(2, 38),
-				 .exit_signal = SIGCHLD, .result = pid, .tid = getpid(), .shares = 1 });
+	expect(&(struct expect){.name = "posix_spawn",
+				.entry = "clone3",
+				.kind = "vfork",
+				.call = "posix_spawn",
+				.flags = CLONE_VFORK | CLONE_VM,
+				.flags_known = !__GLIBC_PREREQ(2, 38),
+				.exit_signal = SIGCHLD,
+				.result = pid,
+				.tid = getpid(),
+				.shares = 1});
 	reap(pid);
 }
 

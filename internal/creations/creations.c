@@ -18,11 +18,11 @@ static const struct group {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-	{ "calls", group_calls },
-	{ "raw", group_raw },
-	{ "namespaces", group_namespaces },
-	{ "failures", group_failures },
-	{ "unprivileged", group_unprivileged },
+    {"calls", group_calls},
+    {"raw", group_raw},
+    {"namespaces", group_namespaces},
+    {"failures", group_failures},
+    {"unprivileged", group_unprivileged},
 };
 
 static int cases(int argc, char **argv)
@@ -54,6 +54,7 @@ int main(int argc, char **argv)
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
-	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | kernel | bench-KIND N | seccomp-bpf CMD...\n");
+	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | kernel | bench-KIND N | "
+			"seccomp-bpf CMD...\n");
 	return 2;
 }

@@ -37,15 +37,15 @@ struct args3 {
 };
 
 struct raw {
-	long nr;		/* SYS_clone, SYS_clone3, SYS_fork, SYS_vfork */
-	uint64_t flags;		/* without the exit signal */
+	long nr;	/* SYS_clone, SYS_clone3, SYS_fork, SYS_vfork */
+	uint64_t flags; /* without the exit signal */
 	int exit_signal;
-	uint64_t size;		/* clone3: of the struct; 0: 88 */
+	uint64_t size; /* clone3: of the struct; 0: 88 */
 	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
-	int bad_pidfd;		/* the pidfd pointer cannot be written */
-	int null_args;		/* clone3: the struct cannot be read */
-	int tail;		/* clone3: a non-zero byte behind the known struct */
-	int zero_size;		/* clone3: size 0 */
+	int bad_pidfd; /* the pidfd pointer cannot be written */
+	int null_args; /* clone3: the struct cannot be read */
+	int tail;      /* clone3: a non-zero byte behind the known struct */
+	int zero_size; /* clone3: size 0 */
 };
 
 /* raw.c: a creation by the bare system call, whose child ends at once */
@@ -57,14 +57,14 @@ void reap(long pid);
 struct expect {
 	const char *name;
 	const char *entry;
-	const char *kind;  /* NULL: not compared */
-	const char *call;  /* NULL: not compared */
+	const char *kind; /* NULL: not compared */
+	const char *call; /* NULL: not compared */
 	uint64_t flags;
-	int flags_known;   /* 0: the tracer cannot know them */
-	int exit_signal;   /* -1: not compared */
-	long result;	   /* child's tid or -errno */
-	long tid;	   /* creator */
-	int shares;	   /* print what the flags promise */
+	int flags_known; /* 0: the tracer cannot know them */
+	int exit_signal; /* -1: not compared */
+	long result;	 /* child's tid or -errno */
+	long tid;	 /* creator */
+	int shares;	 /* print what the flags promise */
 };
 void expect(const struct expect *e);
 

@@ -9,28 +9,29 @@ static const struct promise {
 	uint64_t shared_if;   /* any of these: the same object */
 	uint64_t separate_if; /* any of these: another object; without any: the same */
 } promises[] = {
-	{ "mm", CLONE_VM, 0 },
-	{ "fs", CLONE_FS, 0 },
-	{ "files", CLONE_FILES, 0 },
-	{ "sighand", CLONE_SIGHAND, 0 },
-	{ "signal", CLONE_THREAD, 0 },
-	{ "thread_group", CLONE_THREAD, 0 },
-	{ "real_parent", CLONE_THREAD | CLONE_PARENT, 0 },
-	{ "mnt_ns", 0, CLONE_NEWNS },
-	{ "uts_ns", 0, CLONE_NEWUTS },
-	{ "ipc_ns", 0, CLONE_NEWIPC },
-	{ "net_ns", 0, CLONE_NEWNET },
-	{ "cgroup_ns", 0, CLONE_NEWCGROUP },
-	{ "time_ns_for_children", 0, CLONE_NEWTIME },
-	{ "pid_ns", 0, CLONE_NEWPID },
-	{ "user_ns", 0, CLONE_NEWUSER },
+    {"mm", CLONE_VM, 0},
+    {"fs", CLONE_FS, 0},
+    {"files", CLONE_FILES, 0},
+    {"sighand", CLONE_SIGHAND, 0},
+    {"signal", CLONE_THREAD, 0},
+    {"thread_group", CLONE_THREAD, 0},
+    {"real_parent", CLONE_THREAD | CLONE_PARENT, 0},
+    {"mnt_ns", 0, CLONE_NEWNS},
+    {"uts_ns", 0, CLONE_NEWUTS},
+    {"ipc_ns", 0, CLONE_NEWIPC},
+    {"net_ns", 0, CLONE_NEWNET},
+    {"cgroup_ns", 0, CLONE_NEWCGROUP},
+    {"time_ns_for_children", 0, CLONE_NEWTIME},
+    {"pid_ns", 0, CLONE_NEWPID},
+    {"user_ns", 0, CLONE_NEWUSER},
 };
 
 void expect(const struct expect *e)
 {
 	const char *sep = "";
 
-	printf("{\"case\":\"%s\",\"entry\":\"%s\",\"tid\":%ld,\"result\":%ld", e->name, e->entry, e->tid, e->result);
+	printf("{\"case\":\"%s\",\"entry\":\"%s\",\"tid\":%ld,\"result\":%ld", e->name, e->entry, e->tid,
+	       e->result);
 	if (e->kind)
 		printf(",\"kind\":\"%s\"", e->kind);
 	if (e->call)

@@ -14,10 +14,12 @@
 /* io_uring with a polling thread: create_io_thread, in the caller's thread group. */
 static void io_worker(void)
 {
-	struct io_uring_params p = { .flags = IORING_SETUP_SQPOLL, .sq_thread_idle = 10 };
+	struct io_uring_params p = {.flags = IORING_SETUP_SQPOLL, .sq_thread_idle = 10};
 	int fd = syscall(SYS_io_uring_setup, 4, &p);
 
-	printf("{\"case\":\"io worker\",\"entry\":\"io_worker\",\"kind\":\"io_worker\",\"tid\":%d,\"flags\":\"0x80810f00\",\"errno\":%d}\n",
+	printf("{\"case\":\"io "
+	       "worker\",\"entry\":\"io_worker\",\"kind\":\"io_worker\",\"tid\":%d,\"flags\":\"0x80810f00\","
+	       "\"errno\":%d}\n",
 	       getpid(), fd < 0 ? errno : 0);
 	if (fd >= 0)
 		close(fd);
@@ -28,7 +30,8 @@ static void user_mode_helper(void)
 {
 	long key = syscall(SYS_request_key, "user", "forktrace:test", "test", -3 /* session keyring */);
 
-	printf("{\"case\":\"user-mode helper\",\"entry\":\"user_mode_helper\",\"kind\":\"user_mode_helper\",\"errno\":%d}\n",
+	printf("{\"case\":\"user-mode "
+	       "helper\",\"entry\":\"user_mode_helper\",\"kind\":\"user_mode_helper\",\"errno\":%d}\n",
 	       key < 0 ? errno : 0);
 }
 
@@ -46,7 +49,7 @@ static int pressure_trigger(void)
 /* A tap device in a network namespace of its own, whose packets a kernel thread polls for (napi, 5.12). */
 static int threaded_tap(void)
 {
-	struct ifreq ifr = { .ifr_name = "ft0", .ifr_flags = IFF_TAP | IFF_NAPI | IFF_NO_PI };
+	struct ifreq ifr = {.ifr_name = "ft0", .ifr_flags = IFF_TAP | IFF_NAPI | IFF_NO_PI};
 	int tun, threaded;
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
@@ -67,7 +70,10 @@ static void kernel_thread(void)
 
 	if (err)
 		err = threaded_tap();
-	printf("{\"case\":\"kernel thread\",\"entry\":\"kernel_thread\",\"kind\":\"kernel_thread\",\"flags\":\"0x800700\",\"errno\":%d}\n", err);
+	printf("{\"case\":\"kernel "
+	       "thread\",\"entry\":\"kernel_thread\",\"kind\":\"kernel_thread\",\"flags\":\"0x800700\","
+	       "\"errno\":%d}\n",
+	       err);
 	usleep(100000);
 }
 
@@ -82,12 +88,12 @@ int run_kernel(void)
 int run_without_bpf(char **argv)
 {
 	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog prog = { sizeof(filter) / sizeof(filter[0]), filter };
+	struct sock_fprog prog = {sizeof(filter) / sizeof(filter[0]), filter};
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog)) {
 		perror("seccomp");

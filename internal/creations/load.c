@@ -9,11 +9,11 @@
 static void worker(int n, int counts[2])
 {
 	static const struct raw kinds[] = {
-		{ SYS_clone, 0, SIGCHLD },
-		{ SYS_clone, CLONE_VM | CLONE_VFORK, SIGCHLD },
-		{ SYS_clone3, 0, SIGCHLD },
-		{ SYS_clone, THREAD_FLAGS, 0 },
-		{ SYS_clone, CLONE_SIGHAND, SIGCHLD }, /* EINVAL */
+	    {SYS_clone, 0, SIGCHLD},
+	    {SYS_clone, CLONE_VM | CLONE_VFORK, SIGCHLD},
+	    {SYS_clone3, 0, SIGCHLD},
+	    {SYS_clone, THREAD_FLAGS, 0},
+	    {SYS_clone, CLONE_SIGHAND, SIGCHLD}, /* EINVAL */
 	};
 
 	for (int made = 0, i = 0; made < n; i++) {
@@ -75,7 +75,7 @@ static void *nothing(void *x)
 
 static void round_fork(void)
 {
-	char *argv[] = { "creations", "exit", NULL };
+	char *argv[] = {"creations", "exit", NULL};
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -100,7 +100,7 @@ static void round_getppid(void)
 
 static void round_clone(void)
 {
-	static const struct raw thread = { SYS_clone, THREAD_FLAGS | CLONE_VFORK, 0 };
+	static const struct raw thread = {SYS_clone, THREAD_FLAGS | CLONE_VFORK, 0};
 
 	raw_create(&thread);
 }
@@ -111,10 +111,10 @@ int run_bench(const char *what, long n)
 		const char *name;
 		void (*round)(void);
 	} rounds[] = {
-		{ "fork", round_fork },
-		{ "thread", round_thread },
-		{ "getppid", round_getppid },
-		{ "clone", round_clone }, /* as fast as tasks can be made */
+	    {"fork", round_fork},
+	    {"thread", round_thread},
+	    {"getppid", round_getppid},
+	    {"clone", round_clone}, /* as fast as tasks can be made */
 	};
 
 	for (unsigned i = 0; i < sizeof(rounds) / sizeof(rounds[0]); i++) {

@@ -50,7 +50,7 @@ static long create3(const struct raw *r)
 	struct {
 		struct args3 a;
 		uint64_t tail;
-	} s = { 0 };
+	} s = {0};
 	uint64_t size = r->zero_size ? 0 : r->size ? r->size : sizeof(s.a);
 
 	s.a.flags = r->flags;
