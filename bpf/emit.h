@@ -23,7 +23,8 @@ static __always_inline struct event *emit_begin(struct cpu_counters *c, enum cla
 	__u64 seq = __sync_fetch_and_add(&c->seq, 1);
 	struct event *e;
 
-	__sync_fetch_and_add(&c->matched[class], 1);
+	if (class != CLASS_CREATED)
+		__sync_fetch_and_add(class == CLASS_FAILED ? &c->failed : &c->restarted, 1);
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e) {
 		__sync_fetch_and_add(&c->dropped[class], 1);

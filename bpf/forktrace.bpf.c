@@ -84,11 +84,12 @@ int BPF_PROG(task_newtask, struct task_struct *p, __u64 clone_flags)
 
 	if (!counters)
 		return 0;
-	__sync_fetch_and_add(&counters->seen[CLASS_CREATED], 1);
 	if (follow || launcher)
 		tree_follow(counters, p->tgid);
-	if (!wanted(CLASS_CREATED, clone_flags))
+	if (!wanted(CLASS_CREATED, clone_flags)) {
+		__sync_fetch_and_add(&counters->rejected[CLASS_CREATED], 1);
 		return 0;
+	}
 	e = emit_begin(counters, CLASS_CREATED);
 	if (!e)
 		return 0;
@@ -123,9 +124,10 @@ static __always_inline int syscall_failed(struct pt_regs *regs, enum entry entry
 
 	if (!counters)
 		return 0;
-	__sync_fetch_and_add(&counters->seen[class], 1);
-	if (!wanted(class, filter_flags ? request_flags(entry, regs, c, true) : 0))
+	if (!wanted(class, filter_flags ? request_flags(entry, regs, c, true) : 0)) {
+		__sync_fetch_and_add(&counters->rejected[class], 1);
 		return 0;
+	}
 	e = emit_begin(counters, class);
 	if (!e)
 		return 0;

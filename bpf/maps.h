@@ -17,14 +17,18 @@ enum class {
 };
 
 /*
- * One per CPU. `seen` counts every attempt the hooks met, `matched` those that passed
- * the filters, `dropped` those of them for which the ring had no room.
+ * One per CPU. A success that is recorded costs one addition: how many there were is
+ * what `seq` has more than the two other classes together.
  */
 struct cpu_counters {
+	/* attempts that passed the filters, of all classes */
 	__u64 seq;
+	/* those of them for which the ring had no room */
 	__u64 lost;
-	__u64 seen[CLASS_MAX];
-	__u64 matched[CLASS_MAX];
+	__u64 failed;
+	__u64 restarted;
+	/* attempts that the filters refused */
+	__u64 rejected[CLASS_MAX];
 	__u64 dropped[CLASS_MAX];
 	/* processes that should have joined the tree and found it full */
 	__u64 tree_full;

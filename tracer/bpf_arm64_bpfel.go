@@ -19,13 +19,14 @@ type bpfCommKey struct {
 }
 
 type bpfCpuCounters struct {
-	_        structs.HostLayout
-	Seq      uint64
-	Lost     uint64
-	Seen     [3]uint64
-	Matched  [3]uint64
-	Dropped  [3]uint64
-	TreeFull uint64
+	_         structs.HostLayout
+	Seq       uint64
+	Lost      uint64
+	Failed    uint64
+	Restarted uint64
+	Rejected  [3]uint64
+	Dropped   [3]uint64
+	TreeFull  uint64
 }
 
 type bpfEntry uint32

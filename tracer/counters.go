@@ -48,8 +48,10 @@ func (t *Tracer) Totals() (Totals, error) {
 	var sum Totals
 	for i := range perCPU {
 		c := &perCPU[i]
-		sum.Seen.add(&c.Seen)
-		sum.Matched.add(&c.Matched)
+		matched := [3]uint64{classCreated: c.Seq - c.Failed - c.Restarted, classFailed: c.Failed, classRestarted: c.Restarted}
+		sum.Matched.add(&matched)
+		sum.Seen.add(&matched)
+		sum.Seen.add(&c.Rejected)
 		sum.Dropped.add(&c.Dropped)
 		sum.TreeFull += c.TreeFull
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -75,14 +76,17 @@ var syscallExits = []struct {
 	{"sys_exit_clone", false}, {"sys_exit_clone3", false}, {"sys_exit_fork", true}, {"sys_exit_vfork", true},
 }
 
-// closers closes all that it holds and joins their errors.
+// closers closes all that it holds and joins their errors. It does so at once, as for
+// some the kernel waits until no processor can be inside any more.
 type closers []io.Closer
 
 func (c closers) Close() error {
-	var errs []error
-	for _, x := range c {
-		errs = append(errs, x.Close())
+	errs := make([]error, len(c))
+	var wg sync.WaitGroup
+	for i, x := range c {
+		wg.Go(func() { errs[i] = x.Close() })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 

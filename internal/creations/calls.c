@@ -13,13 +13,9 @@ extern char **environ;
 #define VFORK_KIND  "vfork"
 #endif
 
-static void libc_fork(void)
+void expect_fork(const char *name, long pid)
 {
-	long pid = fork();
-
-	if (pid == 0)
-		_exit(0);
-	expect(&(struct expect){.name = "libc fork",
+	expect(&(struct expect){.name = name,
 				.entry = "clone",
 				.kind = "process",
 				.call = "fork",
@@ -29,6 +25,15 @@ static void libc_fork(void)
 				.result = pid,
 				.tid = getpid(),
 				.shares = 1});
+}
+
+static void libc_fork(void)
+{
+	long pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	expect_fork("libc fork", pid);
 	reap(pid);
 }
 

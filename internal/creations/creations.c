@@ -6,6 +6,7 @@
  *
  *	creations cases [GROUP…]     one of each; groups: calls raw namespaces failures unprivileged
  *	creations load PROCS N       PROCS processes make N creations in all, of mixed kinds
+ *	creations tree DEPTH WIDTH   every process forks WIDTH others and ends, DEPTH generations deep
  *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
  *	creations bench-fork N | bench-thread N | bench-getppid N
  *	                             timed loops: prints ns per round
@@ -48,13 +49,15 @@ int main(int argc, char **argv)
 		return argc > 2 ? atoi(argv[2]) : 0;
 	if (argc == 4 && !strcmp(argv[1], "load"))
 		return run_load(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 4 && !strcmp(argv[1], "tree"))
+		return run_tree(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 2 && !strcmp(argv[1], "kernel"))
 		return run_kernel();
 	if (argc == 3 && !strncmp(argv[1], "bench-", 6))
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
-	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | kernel | bench-KIND N | "
+	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | bench-KIND N | "
 			"seccomp-bpf CMD...\n");
 	return 2;
 }

@@ -67,6 +67,8 @@ struct expect {
 	int shares;	 /* print what the flags promise */
 };
 void expect(const struct expect *e);
+/* calls.c: one for a fork() of the C library */
+void expect_fork(const char *name, long pid);
 
 void group_calls(void);
 void group_raw(void);
@@ -74,6 +76,7 @@ void group_namespaces(void);
 void group_failures(void);
 void group_unprivileged(void);
 int run_load(int procs, int n);
+int run_tree(int depth, int width);
 int run_kernel(void);
 int run_bench(const char *what, long n);
 int run_without_bpf(char **argv);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testkit
+
+import (
+	"os"
+	"testing"
+)
+
+// NeedRoot skips a test that really traces when this is not root.
+func NeedRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs: root: it attaches BPF programs")
+	}
+}
+
+// NeedQuietHost skips a test that measures time or size in an emulated guest.
+func NeedQuietHost(t testing.TB) {
+	t.Helper()
+	if InGuest() {
+		t.Skip("needs: native machine: emulated speed says nothing")
+	}
+}
+
+// InGuest says whether the tests run in a guest of internal/matrix, which has no compiler
+// and is some ten times slower.
+func InGuest() bool { return os.Getenv("FORKTRACE_MATRIX") != "" }
+
+// Scale makes a count smaller in a guest.
+func Scale(n int) int {
+	if InGuest() {
+		return n / 10
+	}
+	return n
+}

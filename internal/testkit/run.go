@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testkit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long something may take that is expected to come at once.
+const patience = 60 * time.Second
+
+// Run is a forktrace that writes JSON to a file.
+type Run struct {
+	Cmd    *exec.Cmd
+	File   string // of the events
+	Stdout bytes.Buffer
+	Stderr bytes.Buffer
+	ready  string
+	done   chan error
+}
+
+// New prepares "forktrace trace" with these arguments, under the plan that the
+// environment asks for.
+func New(t testing.TB, args ...string) *Run {
+	t.Helper()
+	dir := t.TempDir()
+	r := &Run{File: filepath.Join(dir, "events"), ready: filepath.Join(dir, "ready")}
+	all := []string{"trace", "--format", "json", "-o", r.File, "--ready-file", r.ready}
+	r.Cmd = exec.Command(Forktrace(t), append(append(all, PlanArgs()...), args...)...)
+	r.Cmd.Stdout, r.Cmd.Stderr = &r.Stdout, &r.Stderr
+	return r
+}
+
+// PlanArgs are the options for the plan that the environment asks for.
+func PlanArgs() []string {
+	if plan := os.Getenv("FORKTRACE_PLAN"); plan != "" {
+		return []string{"--plan", plan}
+	}
+	return nil
+}
+
+// Launch starts it. It is killed when the test ends before it does.
+func (r *Run) Launch(t testing.TB) *Run {
+	t.Helper()
+	if err := r.Cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.done = make(chan error, 1)
+	go func() { r.done <- r.Cmd.Wait() }()
+	t.Cleanup(func() { _ = r.Cmd.Process.Kill() })
+	return r
+}
+
+// Start starts forktrace and waits until it is attached.
+func Start(t testing.TB, args ...string) *Run {
+	t.Helper()
+	return New(t, args...).Launch(t).AwaitReady(t)
+}
+
+// AwaitReady waits until everything is attached.
+func (r *Run) AwaitReady(t testing.TB) *Run {
+	t.Helper()
+	Eventually(t, "the ready file", func() error {
+		select {
+		case err := <-r.done:
+			r.done <- err
+			t.Fatalf("forktrace ended before it was ready: %v\n%s", err, &r.Stderr)
+		default:
+		}
+		_, err := os.Stat(r.ready)
+		return err
+	})
+	return r
+}
+
+// Wait waits for its end and returns the exit status.
+func (r *Run) Wait(t testing.TB) int {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return ExitStatus(t, err)
+	case <-time.After(patience):
+		_ = r.Cmd.Process.Signal(syscall.SIGQUIT) // shows what it is doing
+		<-r.done
+		t.Fatalf("forktrace did not end\n%s", &r.Stderr)
+		return -1
+	}
+}
+
+// Stop asks it to end, as systemd would, and requires status 0.
+func (r *Run) Stop(t testing.TB) {
+	t.Helper()
+	if err := r.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	r.WantStatus(t, 0)
+}
+
+// WantStatus waits for its end and requires a status.
+func (r *Run) WantStatus(t testing.TB, want int) {
+	t.Helper()
+	if got := r.Wait(t); got != want {
+		t.Fatalf("forktrace %q ended with status %d, want %d\n%s", r.Cmd.Args[1:], got, want, &r.Stderr)
+	}
+}
+
+// Events reads what it wrote.
+func (r *Run) Events(t testing.TB) *Stream[Event] {
+	t.Helper()
+	return ReadStream[Event](t, r.File)
+}
+
+// TraceCreations traces the creations program and returns what it says must be seen and
+// what was.
+func TraceCreations(t testing.TB, options []string, args ...string) ([]Expectation, *Stream[Event]) {
+	t.Helper()
+	r := New(t, append(append(options, "--", Creations(t)), args...)...)
+	r.Launch(t).WantStatus(t, 0)
+	return Expectations(t, r.Stdout.Bytes()), r.Events(t)
+}
+
+// Output runs a program to its end and returns what it printed.
+func Output(t testing.TB, cmd *exec.Cmd) []byte {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, &stderr)
+	}
+	return out
+}
+
+// ExitStatus is the status with which a program ended, 128 plus the signal if one did it.
+func ExitStatus(t testing.TB, err error) int {
+	t.Helper()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case !errors.As(err, &exit):
+		t.Fatal(err)
+	}
+	if ws := exit.Sys().(syscall.WaitStatus); ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return exit.ExitCode()
+}
+
+// Eventually waits until a condition holds: until check returns nil.
+func Eventually(t testing.TB, what string, check func() error) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(fmt.Errorf("waiting for %s: %w", what, err))
+		}
+	}
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package testkit
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+)
+
+// Event is a creation as JSON tells it. What may be absent is a pointer, a slice or a map.
+type Event struct {
+	Time       string          `json:"time"`
+	BootNS     uint64          `json:"boot_ns"`
+	Seq        uint64          `json:"seq"`
+	CPU        uint32          `json:"cpu"`
+	Entry      string          `json:"entry"`
+	Kind       string          `json:"kind"`
+	Call       string          `json:"call"`
+	Flags      *string         `json:"flags"`
+	FlagNames  []string        `json:"flag_names"`
+	ExitSignal any             `json:"exit_signal"`
+	Request    map[string]any  `json:"request"`
+	TookNS     *uint64         `json:"took_ns"`
+	Creator    Creator         `json:"creator"`
+	Child      *Child          `json:"child"`
+	Result     int64           `json:"result"`
+	Errno      *string         `json:"errno"`
+	Meaning    *string         `json:"meaning"`
+	Layer      *string         `json:"layer"`
+	Stage      *int            `json:"stage"`
+	Shares     map[string]bool `json:"shares"`
+}
+
+// Creator is the task that asked.
+type Creator struct {
+	Pid       int64   `json:"pid"`
+	Tid       int64   `json:"tid"`
+	PPid      int64   `json:"ppid"`
+	Comm      string  `json:"comm"`
+	UID       uint32  `json:"uid"`
+	StartTime *uint64 `json:"start_time"`
+	CgroupID  *uint64 `json:"cgroup_id"`
+	Cgroup    *string `json:"cgroup"`
+}
+
+// Child is the task that was made.
+type Child struct {
+	Pid        int64   `json:"pid"`
+	Tid        int64   `json:"tid"`
+	PPid       int64   `json:"ppid"`
+	NSPids     []int64 `json:"ns_pids"`
+	NSLevel    int     `json:"ns_level"`
+	StartTime  *uint64 `json:"start_time"`
+	ExitSignal any     `json:"exit_signal"`
+	Cgroup     *string `json:"cgroup"`
+}
+
+// Brief is the part of an event that counting needs: it is cheap to read.
+type Brief struct {
+	BootNS  uint64 `json:"boot_ns"`
+	Seq     uint64 `json:"seq"`
+	CPU     uint32 `json:"cpu"`
+	Creator struct {
+		Pid int64 `json:"pid"`
+	} `json:"creator"`
+	Child *struct {
+		Pid int64 `json:"pid"`
+	} `json:"child"`
+	Result int64 `json:"result"`
+}
+
+// Lost is a loss in its place.
+type Lost struct {
+	CPU  *uint32 `json:"cpu"`
+	Lost uint64  `json:"lost"`
+}
+
+// Summary is the last object of a stream.
+type Summary struct {
+	Created     uint64  `json:"created"`
+	Failed      uint64  `json:"failed"`
+	Restarted   uint64  `json:"restarted"`
+	Received    uint64  `json:"received"`
+	Shown       uint64  `json:"shown"`
+	Lost        uint64  `json:"lost"`
+	TreeFull    uint64  `json:"tree_full"`
+	SeenCreated uint64  `json:"seen_created"`
+	KernelForks *uint64 `json:"kernel_forks"`
+	ElapsedNS   int64   `json:"elapsed_ns"`
+}
+
+// Matched is how many attempts passed the filters.
+func (s *Summary) Matched() uint64 { return s.Created + s.Failed + s.Restarted }
+
+// Stream is all that forktrace wrote as JSON.
+type Stream[E any] struct {
+	Creations []E
+	Lost      []Lost
+	Summary   Summary
+}
+
+// LostSum is what the in-band objects tell of loss.
+func (s *Stream[E]) LostSum() (n uint64) {
+	for _, l := range s.Lost {
+		n += l.Lost
+	}
+	return n
+}
+
+// ReadStream reads a file of JSON Lines. The summary must be there, once, at the end.
+func ReadStream[E any](t testing.TB, file string) *Stream[E] {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &Stream[E]{}
+	ended := false
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		if ended {
+			t.Fatalf("a line after the summary: %s", lines.Bytes())
+		}
+		ended = s.add(t, lines.Bytes())
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if !ended {
+		t.Fatalf("%s has %d creations and no summary", file, len(s.Creations))
+	}
+	return s
+}
+
+func (s *Stream[E]) add(t testing.TB, line []byte) (last bool) {
+	t.Helper()
+	var to any
+	switch {
+	case bytes.HasPrefix(line, []byte(`{"type":"creation",`)):
+		var e E
+		s.Creations = append(s.Creations, e)
+		to = &s.Creations[len(s.Creations)-1]
+	case bytes.HasPrefix(line, []byte(`{"type":"lost",`)):
+		s.Lost = append(s.Lost, Lost{})
+		to = &s.Lost[len(s.Lost)-1]
+	case bytes.HasPrefix(line, []byte(`{"type":"summary",`)):
+		to, last = &s.Summary, true
+	default:
+		t.Fatalf("a line of unknown type: %s", line)
+	}
+	if err := json.Unmarshal(line, to); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	return last
+}

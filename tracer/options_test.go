@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracer
+
+import (
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBufferSize(t *testing.T) {
+	for _, c := range []struct {
+		given int
+		want  uint32 // 0: refused
+	}{
+		{0, DefaultBufferSize},
+		{MinBufferSize, 4096},
+		{MinBufferSize - 1, 0},
+		{-1, 0},
+		{4097, 8192},
+		{8192, 8192},
+		{3 << 20, 4 << 20},
+		{MaxBufferSize - 1, MaxBufferSize},
+		{MaxBufferSize, MaxBufferSize},
+		{MaxBufferSize + 1, 0},
+	} {
+		got, err := (&Options{BufferSize: c.given}).bufferSize()
+		if (err != nil) != (c.want == 0) || got != c.want {
+			t.Errorf("%d: %d, %v; want %d", c.given, got, err, c.want)
+		}
+		if err == nil && (got&(got-1) != 0 || int(got) < c.given) {
+			t.Errorf("%d: %d is no power of two that holds it", c.given, got)
+		}
+	}
+}
+
+// TestBufferIsPages checks what the kernel wants of a ring: whole pages.
+func TestBufferIsPages(t *testing.T) {
+	if size, err := (&Options{BufferSize: MinBufferSize}).bufferSize(); err != nil || int(size)%os.Getpagesize() != 0 {
+		t.Errorf("%d bytes, %v, with pages of %d", size, err, os.Getpagesize())
+	}
+}
+
+func TestWakeBytes(t *testing.T) {
+	if n := (&Options{}).wakeBytes(4096); n == 0 || n >= 4096 {
+		t.Errorf("the reader of a small buffer is woken at %d bytes", n)
+	}
+	if n := (&Options{Immediate: true}).wakeBytes(4096); n != 0 {
+		t.Errorf("--immediate wakes at %d bytes", n)
+	}
+}
+
+func TestNeeds(t *testing.T) {
+	for name, c := range map[string]struct {
+		options Options
+		want    []Need
+	}{
+		"everything":  {Options{}, []Need{NeedFailed, NeedCreated}},
+		"no failures": {Options{NoFailures: true}, []Need{NeedCreated}},
+		"a tree":      {Options{Pids: []uint32{1}}, []Need{NeedExited, NeedFailed, NeedCreated}},
+		"a command":   {Options{Launch: true, NoFailures: true}, []Need{NeedExited, NeedCreated}},
+	} {
+		if diff := cmp.Diff(c.want, c.options.needs()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestCommKey(t *testing.T) {
+	for name, want := range map[string]string{
+		"sh":                        "sh\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+		"fifteen-letters":           "fifteen-letters\x00",
+		"sixteen--letters":          "sixteen--letter\x00",
+		"far more than it can hold": "far more than i\x00",
+	} {
+		if key := CommKey(name); string(key[:]) != want {
+			t.Errorf("%q: %q", name, key)
+		}
+	}
+}
