@@ -29,6 +29,21 @@ bool launching;
  */
 const volatile bool details;
 
+/* Up to 6.14 __secure_computing has a parameter, behind which fexit finds the result. */
+const volatile bool seccomp_has_parameter;
+
+/* Set when a hook at the entry of copy_process is attached. */
+bool has_entry_hook;
+
+/*
+ * Which outer hooks there are, for whom inner ones leave a note that they have reported.
+ * The outer ones report only once `armed`, a moment after notes are left: or an attempt
+ * that was between the two would be reported twice.
+ */
+bool has_kernel_clone_hook;
+bool has_clone3_hook;
+bool armed;
+
 /*
  * Bytes of unread records after which the reader is woken. 0: woken
  * as soon as it waits, which costs the traced task some 10 us a creation.

@@ -40,6 +40,28 @@ struct signal_struct___autoreap {
 	unsigned int autoreap : 1;
 };
 
+/*
+ * 5.12: io_thread, an int; 5.19: kthread and idle, ints, and fn; 6.4: one-bit fields,
+ * user_worker added; 7.3: umh. Read each by its name: CO-RE finds the form.
+ */
+struct kernel_clone_args___kinds {
+	u32 io_thread : 1;
+	u32 kthread : 1;
+	u32 idle : 1;
+	u32 user_worker : 1;
+	u32 umh : 1;
+};
+
+struct kernel_clone_args___fn {
+	void *fn;
+	void *fn_arg;
+};
+
+/* kernel/kthread.c: what kthread() is told to run */
+struct kthread_create_info {
+	void *threadfn;
+};
+
 #pragma clang attribute pop
 
 #endif

@@ -16,12 +16,21 @@ static __always_inline struct cpu_counters *my_counters(void)
 /*
  * Reserves a record and fills in what every record has, or counts the loss. The
  * additions are atomic although the counters are this CPU's own: from 6.19 on a
- * tracepoint program may be preempted by another one.
+ * tracepoint program may be preempted by another one. `fetch` says that this kernel has
+ * additions that return a value (5.12): without, two that preempt each other may get the
+ * same number.
  */
-static __always_inline struct event *emit_begin(struct cpu_counters *c, enum class class)
+static __always_inline struct event *emit_begin(struct cpu_counters *c, enum class class, const bool fetch)
 {
-	__u64 seq = __sync_fetch_and_add(&c->seq, 1);
 	struct event *e;
+	__u64 seq;
+
+	if (fetch) {
+		seq = __sync_fetch_and_add(&c->seq, 1);
+	} else {
+		seq = c->seq;
+		__sync_fetch_and_add(&c->seq, 1);
+	}
 
 	if (class != CLASS_CREATED)
 		__sync_fetch_and_add(class == CLASS_FAILED ? &c->failed : &c->restarted, 1);

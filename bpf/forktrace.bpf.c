@@ -5,14 +5,8 @@
  */
 #include "vmlinux.h"
 #include "event.h"
-#include "config.h"
-#include "drift.h"
-#include "maps.h"
-#include "emit.h"
-#include "filter.h"
-#include "task.h"
-#include "facts.h"
-#include "request.h"
+#include "created.h"
+#include "failure.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -23,53 +17,6 @@ const enum layer unused_layer __attribute__((unused));
 const enum have unused_have __attribute__((unused));
 const enum fact unused_fact __attribute__((unused));
 
-/* Requests come from a system call, or from the kernel itself: then the child tells which part. */
-static __always_inline enum entry entry_of_child(__u32 child_flags, __u64 clone_flags, __s32 child,
-						 __u32 creator_flags)
-{
-	if (!child)
-		return ENTRY_IDLE;
-	if (child_flags & PF_IO_WORKER)
-		return ENTRY_IO_WORKER;
-	if (child_flags & PF_USER_WORKER)
-		return ENTRY_VHOST_WORKER;
-	if (!(creator_flags & PF_KTHREAD))
-		return ENTRY_UNKNOWN;
-	/* up to 5.18 a user-mode helper keeps PF_KTHREAD until it execs, but shares neither */
-	if (!(child_flags & PF_KTHREAD) || !(clone_flags & (CLONE_FS | CLONE_FILES)))
-		return ENTRY_USER_MODE_HELPER;
-	return ENTRY_KERNEL_THREAD;
-}
-
-static __always_inline void record_created(struct event *e, struct task_struct *p, __u64 clone_flags,
-					   struct task_struct *c, struct pt_regs *regs, const bool btf)
-{
-	struct active_pid_ns c_pid_ns = {}, p_pid_ns = {};
-	enum entry entry;
-
-	e->have = HAVE_FLAGS;
-	e->flags = clone_flags;
-	e->layer = LAYER_NONE;
-	read_pid_ns(&c_pid_ns, c, btf);
-	read_pid_ns(&p_pid_ns, p, btf);
-	read_creator(e, c, &c_pid_ns, btf);
-	read_child(e, p, c, &p_pid_ns, btf);
-	e->time = e->child_start_time;
-	read_facts(e, p, c, p_pid_ns.ns, c_pid_ns.ns, btf);
-	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
-	if (entry == ENTRY_UNKNOWN)
-		entry = call_entry(regs, c, btf);
-	e->entry = entry;
-	/* what names the call: clone's exit signal, which the child need not get, and vfork's stack */
-	if (details || entry == ENTRY_CLONE || (clone_flags & CLONE_VFORK))
-		read_request(e, entry, regs, c, btf);
-	/* what clone_flags said at the hook is what counted, also after a second reading */
-	if (entry != ENTRY_CLONE && !(clone_flags & (CLONE_THREAD | CLONE_PARENT))) {
-		e->exit_signal = e->child_exit_signal;
-		e->have |= HAVE_EXIT_SIGNAL;
-	}
-}
-
 /*
  * Fires once for every success, from every creator, inside copy_process when nothing
  * can fail any more and the child has not run: exactly as often as `processes` in
@@ -79,23 +26,17 @@ SEC("tp_btf/task_newtask")
 int BPF_PROG(task_newtask, struct task_struct *p, __u64 clone_flags)
 {
 	struct task_struct *c = bpf_get_current_task_btf();
-	struct cpu_counters *counters = my_counters();
-	struct event *e;
 
-	if (!counters)
-		return 0;
-	if (follow || launcher)
-		tree_follow(counters, p->tgid);
-	if (!wanted(CLASS_CREATED, clone_flags)) {
-		__sync_fetch_and_add(&counters->rejected[CLASS_CREATED], 1);
-		return 0;
-	}
-	e = emit_begin(counters, CLASS_CREATED);
-	if (!e)
-		return 0;
-	record_created(e, p, clone_flags, c, (struct pt_regs *)bpf_task_pt_regs(c), true);
-	emit_end(e);
-	return 0;
+	return created(p, clone_flags, c, (struct pt_regs *)bpf_task_pt_regs(c), true);
+}
+
+/* The same for kernels before 5.15, which lack the helpers and the additions that return a value. */
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_newtask_old, struct task_struct *p, __u64 clone_flags)
+{
+	struct task_struct *c = (void *)bpf_get_current_task();
+
+	return created(p, clone_flags, c, regs_on_stack(c), false);
 }
 
 /* The last thread of a process takes it out of the tree. Attached only when a tree is traced. */
@@ -109,36 +50,98 @@ int BPF_PROG(sched_process_exit, struct task_struct *p)
 	return 0;
 }
 
-#define MAX_ERRNO     4095
-#define ERESTARTSYS   512
-#define ERESTART_LAST 516 /* ERESTART_RESTARTBLOCK, include/linux/errno.h */
-
-/* A system call of the four has returned an error. current is the creator. */
-static __always_inline int syscall_failed(struct pt_regs *regs, enum entry entry, long ret)
+/*
+ * copy_process is the one function that all creators share. Its entry has the request as
+ * the kernel took it, and the time.
+ */
+SEC("fentry/copy_process")
+int BPF_PROG(copy_process_fentry, struct pid *pid, int trace, int node, struct kernel_clone_args *args)
 {
-	enum class class = ret <= -ERESTARTSYS && ret >= -ERESTART_LAST ? CLASS_RESTARTED : CLASS_FAILED;
-	struct task_struct *c = bpf_get_current_task_btf();
-	struct cpu_counters *counters = my_counters();
-	struct active_pid_ns pid_ns = {};
-	struct event *e;
+	return copy_process_begin(args, true);
+}
 
-	if (!counters)
-		return 0;
-	if (!wanted(class, filter_flags ? request_flags(entry, regs, c, true) : 0)) {
-		__sync_fetch_and_add(&counters->rejected[class], 1);
-		return 0;
+SEC("kprobe/copy_process")
+int BPF_KPROBE(copy_process_kprobe, struct pid *pid, int trace, int node, struct kernel_clone_args *args)
+{
+	return copy_process_begin(args, false);
+}
+
+/* A failed copy_process returns an ERR_PTR, never NULL. */
+SEC("fexit/copy_process")
+int BPF_PROG(copy_process_fexit, struct pid *pid, int trace, int node, struct kernel_clone_args *args,
+	     long ret)
+{
+	return is_error(ret) ? copy_process_failed(args, ret) : 0;
+}
+
+SEC("kretprobe/copy_process")
+int BPF_KRETPROBE(copy_process_kretprobe, long ret)
+{
+	return is_error(ret) ? copy_process_failed(NULL, ret) : 0;
+}
+
+/* kernel_clone refuses some requests itself, before copy_process. It returns a pid_t: 32 bits. */
+SEC("fexit/kernel_clone")
+int BPF_PROG(kernel_clone_fexit, struct kernel_clone_args *args, int ret)
+{
+	return is_error(ret) ? kernel_clone_failed(ret) : 0;
+}
+
+SEC("kretprobe/kernel_clone")
+int BPF_KRETPROBE(kernel_clone_kretprobe, int ret)
+{
+	return is_error(ret) ? kernel_clone_failed(ret) : 0;
+}
+
+/* clone3 refuses what it cannot copy in or what is not valid, before kernel_clone. */
+SEC("fexit/__x64_sys_clone3")
+int BPF_PROG(clone3_fexit, struct pt_regs *regs, long ret)
+{
+	return is_error(ret) ? clone3_failed(ret) : 0;
+}
+
+SEC("kretprobe/__x64_sys_clone3")
+int BPF_KRETPROBE(clone3_kretprobe, long ret)
+{
+	return is_error(ret) ? clone3_failed(ret) : 0;
+}
+
+/*
+ * Runs only for system calls of tasks that have a seccomp filter. It returns -1 when the
+ * call is not to be made. Up to 6.14 it has a parameter, which the loader tells.
+ */
+SEC("fexit/__secure_computing")
+int secure_computing_fexit(unsigned long long *ctx)
+{
+	int ret;
+
+	if (seccomp_has_parameter) {
+		ret = ctx[1];
+		barrier_var(ret); /* not one load at a computed place: the verifier wants constants */
+	} else {
+		ret = ctx[0];
+		barrier_var(ret);
 	}
-	e = emit_begin(counters, class);
-	if (!e)
-		return 0;
-	e->time = bpf_ktime_get_boot_ns();
-	e->result = ret;
-	e->layer = LAYER_UNKNOWN;
-	read_pid_ns(&pid_ns, c, true);
-	read_creator(e, c, &pid_ns, true);
-	read_request(e, entry, regs, c, true);
-	emit_end(e);
-	return 0;
+	return ret ? seccomp_refused() : 0;
+}
+
+SEC("kretprobe/__secure_computing")
+int BPF_KRETPROBE(secure_computing_kretprobe, int ret)
+{
+	return ret ? seccomp_refused() : 0;
+}
+
+/* The same from 7.3 on, by another name and the other way round: true when the call may be made. */
+SEC("fexit/__seccomp_permit_syscall")
+int BPF_PROG(seccomp_permit_fexit, bool permitted)
+{
+	return permitted ? 0 : seccomp_refused();
+}
+
+SEC("kretprobe/__seccomp_permit_syscall")
+int BPF_KRETPROBE(seccomp_permit_kretprobe, bool permitted)
+{
+	return permitted ? 0 : seccomp_refused();
 }
 
 /*
@@ -148,14 +151,12 @@ static __always_inline int syscall_failed(struct pt_regs *regs, enum entry entry
 SEC("tracepoint")
 int syscalls_sys_exit(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *c;
 	struct pt_regs *regs;
 
-	if (ctx->ret >= 0)
+	if (!is_error(ctx->ret))
 		return 0;
-	c = bpf_get_current_task_btf();
-	regs = (struct pt_regs *)bpf_task_pt_regs(c);
-	return syscall_failed(regs, call_entry(regs, c, true), ctx->ret);
+	regs = current_regs();
+	return failed(regs, entry_of_failure(regs, NULL), NULL, ctx->ret, LAYER_UNKNOWN);
 }
 
 /* Runs at the exit of every system call: for where the four tracepoints cannot be had. */
@@ -164,12 +165,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	enum entry entry;
 
-	if (ret >= 0 || ret < -MAX_ERRNO)
+	if (!is_error(ret))
 		return 0;
-	entry = call_entry(regs, bpf_get_current_task_btf(), true);
-	if (entry == ENTRY_UNKNOWN)
-		return 0;
-	return syscall_failed(regs, entry, ret);
+	entry = entry_of_failure(regs, NULL);
+	return entry == ENTRY_UNKNOWN ? 0 : failed(regs, entry, NULL, ret, LAYER_UNKNOWN);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -11,12 +11,18 @@
 #define PF_USER_WORKER 0x00004000 /* 6.4 */
 #define PF_KTHREAD     0x00200000
 
-/* The upid of `pid` at `level`. The array is [1] up to 6.5, flexible later: no plain index. */
-static __always_inline void pid_at(struct upid *dst, struct pid *pid, __u32 level)
+/*
+ * The number of task `t` at `level`. The array is [1] up to 6.5, flexible later, and a
+ * BTF pointer takes no variable offset before 6.12: so address and content are read by
+ * helper.
+ */
+static __always_inline void pid_at(struct upid *dst, struct task_struct *t, __u32 level)
 {
-	void *numbers = (void *)pid + bpf_core_field_offset(struct pid, numbers);
+	__u64 pid = 0;
 
-	bpf_probe_read_kernel(dst, sizeof(*dst), numbers + level * bpf_core_type_size(struct upid));
+	bpf_core_read(&pid, sizeof(pid), &t->thread_pid);
+	pid += bpf_core_field_offset(struct pid, numbers) + (__u64)level * bpf_core_type_size(struct upid);
+	bpf_probe_read_kernel(dst, sizeof(*dst), (void *)pid);
 }
 
 /* The id of the task's cgroup on the default (v2) hierarchy. */
@@ -51,7 +57,7 @@ static __always_inline void read_pid_ns(struct active_pid_ns *a, struct task_str
 		barrier_var(a->ns); /* not one load for both branches: their pointers differ in type */
 		return;
 	}
-	pid_at(&u, pid, a->level);
+	pid_at(&u, t, a->level);
 	a->ns = u.ns;
 	bpf_core_read(&a->inum, sizeof(a->inum), &u.ns->ns.inum);
 }
@@ -88,14 +94,14 @@ static __always_inline void read_creator(struct event *e, struct task_struct *c,
 }
 
 /* The child's ids at every level of the pid namespaces it is in. */
-static __always_inline void read_ns_pids(struct event *e, struct pid *pid, __u32 level)
+static __always_inline void read_ns_pids(struct event *e, struct task_struct *p, __u32 level)
 {
 	struct upid u = {};
 
 	for (__u32 i = 1; i < NS_PIDS_MAX; i++) {
 		if (i > level)
 			break;
-		pid_at(&u, pid, i);
+		pid_at(&u, p, i);
 		e->ns_pids[i] = u.nr;
 	}
 }
@@ -105,6 +111,7 @@ static __always_inline void read_child(struct event *e, struct task_struct *p, s
 				       const struct active_pid_ns *pid_ns, const bool btf)
 {
 	struct task_struct *parent = RD(p, real_parent);
+	__u64 cgroup_id;
 
 	e->result = RD(p, pid);
 	e->child_pid = RD(p, tgid);
@@ -120,8 +127,12 @@ static __always_inline void read_child(struct event *e, struct task_struct *p, s
 	e->child_level = pid_ns->level;
 	e->ns_pids[0] = e->result;
 	if (e->child_level)
-		read_ns_pids(e, RD(p, thread_pid), e->child_level);
-	e->child_cgroup_id = RD(p, cgroups) == RD(c, cgroups) ? e->cgroup_id : task_cgroup_id(p, btf);
+		read_ns_pids(e, p, e->child_level);
+	cgroup_id = e->cgroup_id;
+	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
+	if (RD(p, cgroups) != RD(c, cgroups))
+		cgroup_id = task_cgroup_id(p, btf);
+	e->child_cgroup_id = cgroup_id;
 	if (e->child_cgroup_id)
 		e->have |= HAVE_CHILD_CGROUP;
 	e->have |= HAVE_CHILD;

@@ -31,6 +31,7 @@ enum {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_CGROUP_ARRAY = 8,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 enum {
@@ -44,6 +45,12 @@ enum {
 };
 enum {
 	BPF_RB_AVAIL_DATA = 0,
+};
+
+/* Helpers that not every kernel has: CO-RE asks the running one for their names. */
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -162,11 +169,13 @@ struct pt_regs {
 	unsigned long bx;
 	unsigned long r10;
 	unsigned long r8;
+	unsigned long ax;
 	unsigned long cx;
 	unsigned long dx;
 	unsigned long si;
 	unsigned long di;
 	unsigned long orig_ax;
+	unsigned short cs;
 };
 
 #elif defined(__TARGET_ARCH_arm64)
@@ -183,8 +192,17 @@ struct thread_struct {
 	struct thread_uw uw;
 };
 
+/* what kprobe programs see of the registers */
+struct user_pt_regs {
+	u64 regs[31];
+	u64 sp;
+	u64 pc;
+	u64 pstate;
+};
+
 struct pt_regs {
 	u64 regs[31];
+	u64 pstate;
 	u64 orig_x0;
 	int syscallno;
 };
@@ -193,6 +211,7 @@ struct pt_regs {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	unsigned int ptrace;
 	struct mm_struct *mm;
@@ -218,6 +237,21 @@ struct task_struct {
 	struct io_context *io_context;
 	struct css_set *cgroups;
 	struct thread_struct thread;
+};
+
+/* include/linux/sched/task.h; what moved is in drift.h */
+struct kernel_clone_args {
+	u64 flags;
+	int *pidfd;
+	int *child_tid;
+	int *parent_tid;
+	int exit_signal;
+	unsigned long stack;
+	unsigned long stack_size;
+	unsigned long tls;
+	int *set_tid;
+	unsigned long set_tid_size;
+	int cgroup;
 };
 
 /* include/trace/events/syscalls.h, the classic tracepoint's record */

@@ -106,6 +106,26 @@ const (
 	bpfHaveHAVE_REREAD        bpfHave = 262144
 )
 
+type bpfInflight struct {
+	_            structs.HostLayout
+	Start        uint64
+	Flags        uint64
+	Stack        uint64
+	StackSize    uint64
+	ParentTidptr uint64
+	ChildTidptr  uint64
+	Tls          uint64
+	Pidfd        uint64
+	Fn           uint64
+	Have         uint32
+	ExitSignal   int32
+	CgroupFd     int32
+	SetTidSize   uint32
+	SetTid       [8]int32
+	Creates      uint32
+	Pad          uint32
+}
+
 type bpfLayer uint32
 
 const (
@@ -121,32 +141,52 @@ const (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	bpfMapCgroups           = "cgroups"
-	bpfMapComms             = "comms"
-	bpfMapCounters          = "counters"
-	bpfMapEvents            = "events"
-	bpfMapTree              = "tree"
-	bpfMapUids              = "uids"
-	bpfProgSchedProcessExit = "sched_process_exit"
-	bpfProgSysExit          = "sys_exit"
-	bpfProgSyscallsSysExit  = "syscalls_sys_exit"
-	bpfProgTaskNewtask      = "task_newtask"
-	bpfVarDetails           = "details"
-	bpfVarFailedOnly        = "failed_only"
-	bpfVarFilterCgroup      = "filter_cgroup"
-	bpfVarFilterComm        = "filter_comm"
-	bpfVarFilterFlags       = "filter_flags"
-	bpfVarFilterTree        = "filter_tree"
-	bpfVarFilterUid         = "filter_uid"
-	bpfVarFollow            = "follow"
-	bpfVarLauncher          = "launcher"
-	bpfVarLaunching         = "launching"
-	bpfVarUnusedEntry       = "unused_entry"
-	bpfVarUnusedEvent       = "unused_event"
-	bpfVarUnusedFact        = "unused_fact"
-	bpfVarUnusedHave        = "unused_have"
-	bpfVarUnusedLayer       = "unused_layer"
-	bpfVarWakeBytes         = "wake_bytes"
+	bpfMapCgroups                   = "cgroups"
+	bpfMapComms                     = "comms"
+	bpfMapCounters                  = "counters"
+	bpfMapEvents                    = "events"
+	bpfMapInflights                 = "inflights"
+	bpfMapReported                  = "reported"
+	bpfMapTree                      = "tree"
+	bpfMapUids                      = "uids"
+	bpfProgClone3Fexit              = "clone3_fexit"
+	bpfProgClone3Kretprobe          = "clone3_kretprobe"
+	bpfProgCopyProcessFentry        = "copy_process_fentry"
+	bpfProgCopyProcessFexit         = "copy_process_fexit"
+	bpfProgCopyProcessKprobe        = "copy_process_kprobe"
+	bpfProgCopyProcessKretprobe     = "copy_process_kretprobe"
+	bpfProgKernelCloneFexit         = "kernel_clone_fexit"
+	bpfProgKernelCloneKretprobe     = "kernel_clone_kretprobe"
+	bpfProgSchedProcessExit         = "sched_process_exit"
+	bpfProgSeccompPermitFexit       = "seccomp_permit_fexit"
+	bpfProgSeccompPermitKretprobe   = "seccomp_permit_kretprobe"
+	bpfProgSecureComputingFexit     = "secure_computing_fexit"
+	bpfProgSecureComputingKretprobe = "secure_computing_kretprobe"
+	bpfProgSysExit                  = "sys_exit"
+	bpfProgSyscallsSysExit          = "syscalls_sys_exit"
+	bpfProgTaskNewtask              = "task_newtask"
+	bpfProgTaskNewtaskOld           = "task_newtask_old"
+	bpfVarArmed                     = "armed"
+	bpfVarDetails                   = "details"
+	bpfVarFailedOnly                = "failed_only"
+	bpfVarFilterCgroup              = "filter_cgroup"
+	bpfVarFilterComm                = "filter_comm"
+	bpfVarFilterFlags               = "filter_flags"
+	bpfVarFilterTree                = "filter_tree"
+	bpfVarFilterUid                 = "filter_uid"
+	bpfVarFollow                    = "follow"
+	bpfVarHasClone3Hook             = "has_clone3_hook"
+	bpfVarHasEntryHook              = "has_entry_hook"
+	bpfVarHasKernelCloneHook        = "has_kernel_clone_hook"
+	bpfVarLauncher                  = "launcher"
+	bpfVarLaunching                 = "launching"
+	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
+	bpfVarUnusedEntry               = "unused_entry"
+	bpfVarUnusedEvent               = "unused_event"
+	bpfVarUnusedFact                = "unused_fact"
+	bpfVarUnusedHave                = "unused_have"
+	bpfVarUnusedLayer               = "unused_layer"
+	bpfVarWakeBytes                 = "wake_bytes"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -191,44 +231,64 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	SchedProcessExit *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
-	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
-	SyscallsSysExit  *ebpf.ProgramSpec `ebpf:"syscalls_sys_exit"`
-	TaskNewtask      *ebpf.ProgramSpec `ebpf:"task_newtask"`
+	Clone3Fexit              *ebpf.ProgramSpec `ebpf:"clone3_fexit"`
+	Clone3Kretprobe          *ebpf.ProgramSpec `ebpf:"clone3_kretprobe"`
+	CopyProcessFentry        *ebpf.ProgramSpec `ebpf:"copy_process_fentry"`
+	CopyProcessFexit         *ebpf.ProgramSpec `ebpf:"copy_process_fexit"`
+	CopyProcessKprobe        *ebpf.ProgramSpec `ebpf:"copy_process_kprobe"`
+	CopyProcessKretprobe     *ebpf.ProgramSpec `ebpf:"copy_process_kretprobe"`
+	KernelCloneFexit         *ebpf.ProgramSpec `ebpf:"kernel_clone_fexit"`
+	KernelCloneKretprobe     *ebpf.ProgramSpec `ebpf:"kernel_clone_kretprobe"`
+	SchedProcessExit         *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
+	SeccompPermitFexit       *ebpf.ProgramSpec `ebpf:"seccomp_permit_fexit"`
+	SeccompPermitKretprobe   *ebpf.ProgramSpec `ebpf:"seccomp_permit_kretprobe"`
+	SecureComputingFexit     *ebpf.ProgramSpec `ebpf:"secure_computing_fexit"`
+	SecureComputingKretprobe *ebpf.ProgramSpec `ebpf:"secure_computing_kretprobe"`
+	SysExit                  *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	SyscallsSysExit          *ebpf.ProgramSpec `ebpf:"syscalls_sys_exit"`
+	TaskNewtask              *ebpf.ProgramSpec `ebpf:"task_newtask"`
+	TaskNewtaskOld           *ebpf.ProgramSpec `ebpf:"task_newtask_old"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Cgroups  *ebpf.MapSpec `ebpf:"cgroups"`
-	Comms    *ebpf.MapSpec `ebpf:"comms"`
-	Counters *ebpf.MapSpec `ebpf:"counters"`
-	Events   *ebpf.MapSpec `ebpf:"events"`
-	Tree     *ebpf.MapSpec `ebpf:"tree"`
-	Uids     *ebpf.MapSpec `ebpf:"uids"`
+	Cgroups   *ebpf.MapSpec `ebpf:"cgroups"`
+	Comms     *ebpf.MapSpec `ebpf:"comms"`
+	Counters  *ebpf.MapSpec `ebpf:"counters"`
+	Events    *ebpf.MapSpec `ebpf:"events"`
+	Inflights *ebpf.MapSpec `ebpf:"inflights"`
+	Reported  *ebpf.MapSpec `ebpf:"reported"`
+	Tree      *ebpf.MapSpec `ebpf:"tree"`
+	Uids      *ebpf.MapSpec `ebpf:"uids"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	Details      *ebpf.VariableSpec `ebpf:"details"`
-	FailedOnly   *ebpf.VariableSpec `ebpf:"failed_only"`
-	FilterCgroup *ebpf.VariableSpec `ebpf:"filter_cgroup"`
-	FilterComm   *ebpf.VariableSpec `ebpf:"filter_comm"`
-	FilterFlags  *ebpf.VariableSpec `ebpf:"filter_flags"`
-	FilterTree   *ebpf.VariableSpec `ebpf:"filter_tree"`
-	FilterUid    *ebpf.VariableSpec `ebpf:"filter_uid"`
-	Follow       *ebpf.VariableSpec `ebpf:"follow"`
-	Launcher     *ebpf.VariableSpec `ebpf:"launcher"`
-	Launching    *ebpf.VariableSpec `ebpf:"launching"`
-	UnusedEntry  *ebpf.VariableSpec `ebpf:"unused_entry"`
-	UnusedEvent  *ebpf.VariableSpec `ebpf:"unused_event"`
-	UnusedFact   *ebpf.VariableSpec `ebpf:"unused_fact"`
-	UnusedHave   *ebpf.VariableSpec `ebpf:"unused_have"`
-	UnusedLayer  *ebpf.VariableSpec `ebpf:"unused_layer"`
-	WakeBytes    *ebpf.VariableSpec `ebpf:"wake_bytes"`
+	Armed               *ebpf.VariableSpec `ebpf:"armed"`
+	Details             *ebpf.VariableSpec `ebpf:"details"`
+	FailedOnly          *ebpf.VariableSpec `ebpf:"failed_only"`
+	FilterCgroup        *ebpf.VariableSpec `ebpf:"filter_cgroup"`
+	FilterComm          *ebpf.VariableSpec `ebpf:"filter_comm"`
+	FilterFlags         *ebpf.VariableSpec `ebpf:"filter_flags"`
+	FilterTree          *ebpf.VariableSpec `ebpf:"filter_tree"`
+	FilterUid           *ebpf.VariableSpec `ebpf:"filter_uid"`
+	Follow              *ebpf.VariableSpec `ebpf:"follow"`
+	HasClone3Hook       *ebpf.VariableSpec `ebpf:"has_clone3_hook"`
+	HasEntryHook        *ebpf.VariableSpec `ebpf:"has_entry_hook"`
+	HasKernelCloneHook  *ebpf.VariableSpec `ebpf:"has_kernel_clone_hook"`
+	Launcher            *ebpf.VariableSpec `ebpf:"launcher"`
+	Launching           *ebpf.VariableSpec `ebpf:"launching"`
+	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
+	UnusedEntry         *ebpf.VariableSpec `ebpf:"unused_entry"`
+	UnusedEvent         *ebpf.VariableSpec `ebpf:"unused_event"`
+	UnusedFact          *ebpf.VariableSpec `ebpf:"unused_fact"`
+	UnusedHave          *ebpf.VariableSpec `ebpf:"unused_have"`
+	UnusedLayer         *ebpf.VariableSpec `ebpf:"unused_layer"`
+	WakeBytes           *ebpf.VariableSpec `ebpf:"wake_bytes"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -251,12 +311,14 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Cgroups  *ebpf.Map `ebpf:"cgroups"`
-	Comms    *ebpf.Map `ebpf:"comms"`
-	Counters *ebpf.Map `ebpf:"counters"`
-	Events   *ebpf.Map `ebpf:"events"`
-	Tree     *ebpf.Map `ebpf:"tree"`
-	Uids     *ebpf.Map `ebpf:"uids"`
+	Cgroups   *ebpf.Map `ebpf:"cgroups"`
+	Comms     *ebpf.Map `ebpf:"comms"`
+	Counters  *ebpf.Map `ebpf:"counters"`
+	Events    *ebpf.Map `ebpf:"events"`
+	Inflights *ebpf.Map `ebpf:"inflights"`
+	Reported  *ebpf.Map `ebpf:"reported"`
+	Tree      *ebpf.Map `ebpf:"tree"`
+	Uids      *ebpf.Map `ebpf:"uids"`
 }
 
 func (m *bpfMaps) Close() error {
@@ -265,6 +327,8 @@ func (m *bpfMaps) Close() error {
 		m.Comms,
 		m.Counters,
 		m.Events,
+		m.Inflights,
+		m.Reported,
 		m.Tree,
 		m.Uids,
 	)
@@ -274,40 +338,71 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	Details      *ebpf.Variable `ebpf:"details"`
-	FailedOnly   *ebpf.Variable `ebpf:"failed_only"`
-	FilterCgroup *ebpf.Variable `ebpf:"filter_cgroup"`
-	FilterComm   *ebpf.Variable `ebpf:"filter_comm"`
-	FilterFlags  *ebpf.Variable `ebpf:"filter_flags"`
-	FilterTree   *ebpf.Variable `ebpf:"filter_tree"`
-	FilterUid    *ebpf.Variable `ebpf:"filter_uid"`
-	Follow       *ebpf.Variable `ebpf:"follow"`
-	Launcher     *ebpf.Variable `ebpf:"launcher"`
-	Launching    *ebpf.Variable `ebpf:"launching"`
-	UnusedEntry  *ebpf.Variable `ebpf:"unused_entry"`
-	UnusedEvent  *ebpf.Variable `ebpf:"unused_event"`
-	UnusedFact   *ebpf.Variable `ebpf:"unused_fact"`
-	UnusedHave   *ebpf.Variable `ebpf:"unused_have"`
-	UnusedLayer  *ebpf.Variable `ebpf:"unused_layer"`
-	WakeBytes    *ebpf.Variable `ebpf:"wake_bytes"`
+	Armed               *ebpf.Variable `ebpf:"armed"`
+	Details             *ebpf.Variable `ebpf:"details"`
+	FailedOnly          *ebpf.Variable `ebpf:"failed_only"`
+	FilterCgroup        *ebpf.Variable `ebpf:"filter_cgroup"`
+	FilterComm          *ebpf.Variable `ebpf:"filter_comm"`
+	FilterFlags         *ebpf.Variable `ebpf:"filter_flags"`
+	FilterTree          *ebpf.Variable `ebpf:"filter_tree"`
+	FilterUid           *ebpf.Variable `ebpf:"filter_uid"`
+	Follow              *ebpf.Variable `ebpf:"follow"`
+	HasClone3Hook       *ebpf.Variable `ebpf:"has_clone3_hook"`
+	HasEntryHook        *ebpf.Variable `ebpf:"has_entry_hook"`
+	HasKernelCloneHook  *ebpf.Variable `ebpf:"has_kernel_clone_hook"`
+	Launcher            *ebpf.Variable `ebpf:"launcher"`
+	Launching           *ebpf.Variable `ebpf:"launching"`
+	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
+	UnusedEntry         *ebpf.Variable `ebpf:"unused_entry"`
+	UnusedEvent         *ebpf.Variable `ebpf:"unused_event"`
+	UnusedFact          *ebpf.Variable `ebpf:"unused_fact"`
+	UnusedHave          *ebpf.Variable `ebpf:"unused_have"`
+	UnusedLayer         *ebpf.Variable `ebpf:"unused_layer"`
+	WakeBytes           *ebpf.Variable `ebpf:"wake_bytes"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	SchedProcessExit *ebpf.Program `ebpf:"sched_process_exit"`
-	SysExit          *ebpf.Program `ebpf:"sys_exit"`
-	SyscallsSysExit  *ebpf.Program `ebpf:"syscalls_sys_exit"`
-	TaskNewtask      *ebpf.Program `ebpf:"task_newtask"`
+	Clone3Fexit              *ebpf.Program `ebpf:"clone3_fexit"`
+	Clone3Kretprobe          *ebpf.Program `ebpf:"clone3_kretprobe"`
+	CopyProcessFentry        *ebpf.Program `ebpf:"copy_process_fentry"`
+	CopyProcessFexit         *ebpf.Program `ebpf:"copy_process_fexit"`
+	CopyProcessKprobe        *ebpf.Program `ebpf:"copy_process_kprobe"`
+	CopyProcessKretprobe     *ebpf.Program `ebpf:"copy_process_kretprobe"`
+	KernelCloneFexit         *ebpf.Program `ebpf:"kernel_clone_fexit"`
+	KernelCloneKretprobe     *ebpf.Program `ebpf:"kernel_clone_kretprobe"`
+	SchedProcessExit         *ebpf.Program `ebpf:"sched_process_exit"`
+	SeccompPermitFexit       *ebpf.Program `ebpf:"seccomp_permit_fexit"`
+	SeccompPermitKretprobe   *ebpf.Program `ebpf:"seccomp_permit_kretprobe"`
+	SecureComputingFexit     *ebpf.Program `ebpf:"secure_computing_fexit"`
+	SecureComputingKretprobe *ebpf.Program `ebpf:"secure_computing_kretprobe"`
+	SysExit                  *ebpf.Program `ebpf:"sys_exit"`
+	SyscallsSysExit          *ebpf.Program `ebpf:"syscalls_sys_exit"`
+	TaskNewtask              *ebpf.Program `ebpf:"task_newtask"`
+	TaskNewtaskOld           *ebpf.Program `ebpf:"task_newtask_old"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.Clone3Fexit,
+		p.Clone3Kretprobe,
+		p.CopyProcessFentry,
+		p.CopyProcessFexit,
+		p.CopyProcessKprobe,
+		p.CopyProcessKretprobe,
+		p.KernelCloneFexit,
+		p.KernelCloneKretprobe,
 		p.SchedProcessExit,
+		p.SeccompPermitFexit,
+		p.SeccompPermitKretprobe,
+		p.SecureComputingFexit,
+		p.SecureComputingKretprobe,
 		p.SysExit,
 		p.SyscallsSysExit,
 		p.TaskNewtask,
+		p.TaskNewtaskOld,
 	)
 }
 

@@ -5,6 +5,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -34,6 +35,9 @@ type Totals struct {
 	Seen    Counts // all attempts that the hooks met
 	Matched Counts // those that passed the filters of the kernel side
 	Dropped Counts // those of them for which the ring buffer had no room
+	// Missed is how often a kprobe could not run, and so a failure or the details of a
+	// request were not seen; known after Read.
+	Missed uint64
 	// TreeFull is how many processes should have been followed and were not, because
 	// the tree was full.
 	TreeFull uint64
@@ -55,6 +59,7 @@ func (t *Tracer) Totals() (Totals, error) {
 		sum.Dropped.add(&c.Dropped)
 		sum.TreeFull += c.TreeFull
 	}
+	sum.Missed = t.missed
 	return sum, nil
 }
 
@@ -78,11 +83,13 @@ func forks() (uint64, error) {
 	return stat.ProcessCreated, nil
 }
 
-// uncounted is what the kernel had counted and the hook had not, at one instant. It is
-// exact when nothing was created between the readings; a busy machine gets some tries.
-func (t *Tracer) uncounted(tries int) (int64, error) {
-	var last int64
-	for range tries {
+// uncounted is what the kernel has counted and the hook has not. Creations that are in
+// flight are counted already and have not fired yet, so the least of some readings is
+// the truth; a reading counts if nothing fired meanwhile.
+func (t *Tracer) uncounted() (int64, error) {
+	const wanted, most = 4, 24
+	var readings []int64
+	for range most {
 		before, err := t.Totals()
 		if err != nil {
 			return 0, err
@@ -95,13 +102,18 @@ func (t *Tracer) uncounted(tries int) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		last = int64(n) - int64(after.Seen.Created)
 		if before.Seen.Created == after.Seen.Created {
+			readings = append(readings, int64(n)-int64(after.Seen.Created))
+		}
+		if len(readings) == wanted {
 			break
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(500 * time.Microsecond)
 	}
-	return last, nil
+	if readings == nil {
+		return 0, errors.New("creations never paused while they were compared")
+	}
+	return slices.Min(readings), nil
 }
 
 // ErrNoKernelCount is returned where /proc/stat cannot be compared.
@@ -125,7 +137,7 @@ func (t *Tracer) compareForks() (uint64, error) {
 	}
 	var missed int64
 	for range 5 { // the gap closes as soon as nothing is in flight
-		now, err := t.uncounted(20)
+		now, err := t.uncounted()
 		if err != nil {
 			return 0, err
 		}

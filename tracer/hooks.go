@@ -3,13 +3,7 @@
 package tracer
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"sync"
-
-	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
+	"runtime"
 )
 
 // Need is something that a trace wants to know.
@@ -18,103 +12,176 @@ type Need string
 // The needs. Each is served by the first hook of the table that attaches.
 const (
 	NeedCreated Need = "successes"
-	NeedFailed  Need = "failures"
+	NeedRequest Need = "requests as the kernel took them"
+	NeedFailed  Need = "failures in copy_process"
+	NeedRefused Need = "refusals by kernel_clone"
+	NeedClone3  Need = "refusals by clone3"
+	NeedSeccomp Need = "refusals by seccomp"
 	NeedExited  Need = "ends of followed processes"
 )
+
+// Plan is a family of hooks.
+type Plan string
+
+// The plans, best first.
+const (
+	PlanAuto       Plan = "auto"       // the best hook for each need
+	PlanTrampoline Plan = "trampoline" // fentry and fexit
+	PlanKprobe     Plan = "kprobe"
+	PlanTracepoint Plan = "tracepoint"
+)
+
+// Plans lists what --plan accepts.
+var Plans = []Plan{PlanAuto, PlanTrampoline, PlanKprobe, PlanTracepoint}
 
 // Hook is one row of the table of attach points.
 type Hook struct {
 	Name    string // as the kernel calls it
+	Plan    Plan   // "": part of every plan
 	Need    Need
+	Covers  []Need // other needs that it serves as well
 	Program string // in bpf/forktrace.bpf.c
+	Symbol  string // kernel function, for trampolines and kprobes
 	Gives   string
 	Lacks   string // blind spots, in words
 	Cost    string // who pays for it
-	attach  func(*ebpf.Program) (io.Closer, error)
+	attach  attacher
 }
+
+// clone3Symbol is the function of the clone3 system call.
+var clone3Symbol = map[string]string{"amd64": "__x64_sys_clone3", "arm64": "__arm64_sys_clone3"}[runtime.GOARCH]
+
+// Texts that several rows share.
+const (
+	givesFailure = "every failure of every creator, kernel threads and io workers too, with the request and the layer"
+	givesRequest = "the whole request, the function of kernel-made tasks, and how long copy_process took"
+	givesSeccomp = "requests that a seccomp filter refuses"
+	givesRefused = "requests that are refused before copy_process"
+	givesClone3  = "clone3 requests that are refused before kernel_clone"
+	payCreation  = "each creation, some hundred nanoseconds"
+	payFailure   = "each creation, some tens of nanoseconds"
+	payFiltered  = "system calls of tasks with a seccomp filter, some tens of nanoseconds each"
+)
+
+// allRefusals are the needs that the exit of a system call serves at once.
+var allRefusals = []Need{NeedRefused, NeedClone3, NeedSeccomp}
 
 // Hooks is the table of attach points: for each need in order of preference.
 var Hooks = []Hook{
 	{
-		Name: "tp_btf/task_newtask", Need: NeedCreated, Program: "task_newtask",
+		Name: "tp_btf/task_newtask", Need: NeedCreated, Program: "task_newtask", attach: attachBTF,
 		Gives: "every success, from every creator, with the observation of the child before it runs",
-		Lacks: "duration of copy_process; the arguments of clone3 are read a second time from user memory",
-		Cost:  "each creation, well below a microsecond",
-
-		attach: attachBTF,
+		Cost:  "each creation, some half a microsecond",
 	},
 	{
-		Name: "syscalls:sys_exit_{clone,clone3,fork,vfork}", Need: NeedFailed, Program: "syscalls_sys_exit",
+		Name: "tp_btf/task_newtask (before 5.15)", Need: NeedCreated, Program: "task_newtask_old", attach: attachBTF,
+		Gives: "the same where helpers are missing",
+		Cost:  "each creation, some two microseconds",
+	},
+
+	{
+		Name: "fentry/copy_process", Plan: PlanTrampoline, Need: NeedRequest, Program: "copy_process_fentry",
+		Symbol: "copy_process", attach: attachTrampoline, Gives: givesRequest, Cost: payCreation,
+	},
+	{
+		Name: "kprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
+		Symbol: "copy_process", attach: attachKprobeMulti, Gives: givesRequest, Cost: payCreation,
+	},
+	{
+		Name: "kprobe/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
+		Symbol: "copy_process", attach: attachKprobe, Gives: givesRequest, Cost: payCreation,
+	},
+
+	{
+		Name: "fexit/copy_process", Plan: PlanTrampoline, Need: NeedFailed, Program: "copy_process_fexit",
+		Symbol: "copy_process", attach: attachTrampoline, Gives: givesFailure, Cost: payFailure,
+	},
+	{
+		Name: "kretprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
+		Symbol: "copy_process", attach: attachKretprobeMulti, Gives: givesFailure, Cost: payCreation,
+	},
+	{
+		Name: "kretprobe/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
+		Symbol: "copy_process", attach: attachKretprobe, Gives: givesFailure, Cost: payCreation,
+	},
+	{
+		Name: "syscalls:sys_exit_{clone,clone3,fork,vfork}", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
+		Program: "syscalls_sys_exit", attach: attachSyscallExits,
 		Gives: "every failing system call of the four with its errno",
-		Lacks: "failures of kernel threads, io workers and 32-bit programs; duration; the layer that refused",
+		Lacks: "failures of kernel threads, io workers and 32-bit programs; the layer that refused",
 		Cost:  "some 30 ns for every system call of the machine",
-
-		attach: attachSyscallExits,
 	},
 	{
-		Name: "tp_btf/sys_exit", Need: NeedFailed, Program: "sys_exit",
+		Name: "tp_btf/sys_exit", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
+		Program: "sys_exit", attach: attachBTF,
 		Gives: "every failing system call of the four with its errno, those of 32-bit programs too",
-		Lacks: "failures of kernel threads and io workers; duration; the layer that refused",
+		Lacks: "failures of kernel threads and io workers; the layer that refused",
 		Cost:  "some 70 ns for every system call of the machine",
+	},
 
-		attach: attachBTF,
+	{
+		Name: "fexit/kernel_clone", Plan: PlanTrampoline, Need: NeedRefused, Program: "kernel_clone_fexit",
+		Symbol: "kernel_clone", attach: attachTrampoline, Gives: givesRefused, Cost: payFailure,
 	},
 	{
-		Name: "tp_btf/sched_process_exit", Need: NeedExited, Program: "sched_process_exit",
+		Name: "kretprobe.multi/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
+		Symbol: "kernel_clone", attach: attachKretprobeMulti, Gives: givesRefused, Cost: payCreation,
+	},
+	{
+		Name: "kretprobe/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
+		Symbol: "kernel_clone", attach: attachKretprobe, Gives: givesRefused, Cost: payCreation,
+	},
+
+	{
+		Name: "fexit/sys_clone3", Plan: PlanTrampoline, Need: NeedClone3, Program: "clone3_fexit",
+		Symbol: clone3Symbol, attach: attachTrampoline, Gives: givesClone3, Cost: payFailure,
+	},
+	{
+		Name: "kretprobe.multi/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
+		Symbol: clone3Symbol, attach: attachKretprobeMulti, Gives: givesClone3, Cost: payCreation,
+	},
+	{
+		Name: "kretprobe/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
+		Symbol: clone3Symbol, attach: attachKretprobe, Gives: givesClone3, Cost: payCreation,
+	},
+
+	{
+		Name: "fexit/__secure_computing", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "secure_computing_fexit",
+		Symbol: "__secure_computing", attach: attachTrampoline, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "kretprobe.multi/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
+		Symbol: "__secure_computing", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "kretprobe/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
+		Symbol: "__secure_computing", attach: attachKretprobe, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "fexit/__seccomp_permit_syscall", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "seccomp_permit_fexit",
+		Symbol: "__seccomp_permit_syscall", attach: attachTrampoline, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "kretprobe.multi/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
+		Symbol: "__seccomp_permit_syscall", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "kretprobe/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
+		Symbol: "__seccomp_permit_syscall", attach: attachKretprobe, Gives: givesSeccomp, Cost: payFiltered,
+	},
+
+	{
+		Name: "tp_btf/sched_process_exit", Need: NeedExited, Program: "sched_process_exit", attach: attachBTF,
 		Gives: "when a followed process ends, so that its number can be reused by another",
 		Cost:  "each exit of a task, some tens of nanoseconds",
-
-		attach: attachBTF,
 	},
 }
 
-// syscallExits are the tracepoints of the second row; arm64 has no fork and vfork.
-var syscallExits = []struct {
-	name     string
-	optional bool
-}{
-	{"sys_exit_clone", false}, {"sys_exit_clone3", false}, {"sys_exit_fork", true}, {"sys_exit_vfork", true},
-}
-
-// closers closes all that it holds and joins their errors. It does so at once, as for
-// some the kernel waits until no processor can be inside any more.
-type closers []io.Closer
-
-func (c closers) Close() error {
-	errs := make([]error, len(c))
-	var wg sync.WaitGroup
-	for i, x := range c {
-		wg.Go(func() { errs[i] = x.Close() })
-	}
-	wg.Wait()
-	return errors.Join(errs...)
-}
-
-func attachBTF(p *ebpf.Program) (io.Closer, error) {
-	return link.AttachTracing(link.TracingOptions{Program: p})
-}
-
-func attachSyscallExits(p *ebpf.Program) (io.Closer, error) {
-	root, err := openTracefs()
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-
-	var all closers
-	for _, tp := range syscallExits {
-		id, err := tracepointID(root, "syscalls", tp.name)
-		if err != nil && tp.optional {
-			continue
-		}
-		if err != nil {
-			return nil, errors.Join(err, all.Close())
-		}
-		c, err := attachTracepoint(id, p.FD())
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("attaching to syscalls:%s: %w", tp.name, err), all.Close())
-		}
-		all = append(all, c)
-	}
-	return all, nil
+// blindWithout says, for each need, what a trace cannot know when no hook serves it.
+var blindWithout = map[Need]string{
+	NeedRequest: "durations; arguments of clone3 are read from user memory a second time; the function of kernel-made tasks",
+	NeedFailed:  "failures",
+	NeedRefused: "requests that kernel_clone refuses before copy_process",
+	NeedClone3:  "clone3 requests that are refused before kernel_clone",
+	NeedSeccomp: "requests that a seccomp filter refuses",
 }

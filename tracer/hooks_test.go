@@ -13,7 +13,7 @@ func TestHooksTable(t *testing.T) {
 	used := map[string]bool{}
 	names := map[string]bool{}
 	for _, h := range Hooks {
-		if h.Name == "" || h.Gives == "" || h.Cost == "" || h.attach == nil {
+		if h.Name == "" || h.Gives == "" || h.Cost == "" || h.attach.attach == nil {
 			t.Errorf("hook %q: a column is empty", h.Name)
 		}
 		if key := h.Name + string(h.Need); names[key] {

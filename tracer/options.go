@@ -21,6 +21,8 @@ const (
 	// treeSize bounds the tree of followed processes: its members are live processes.
 	// What does not fit is counted.
 	treeSize = 1 << 16
+	// inflightSize bounds the creations that are inside copy_process at one time.
+	inflightSize = 1 << 12
 	// The reader is woken when one part in so many of the buffer is unread.
 	wakeShare = 8
 )
@@ -48,6 +50,8 @@ type Options struct {
 	// NoFailures leaves out the hooks that see failures, which cost every system call
 	// of the machine a little where nothing better than their exit can be hooked.
 	NoFailures bool
+	// Plan forces a family of hooks; "" is PlanAuto.
+	Plan Plan
 	// Details asks for what costs extra cache misses for every creation: namespace
 	// numbers and the addresses and sizes of the request.
 	Details bool

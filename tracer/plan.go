@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -13,8 +15,17 @@ import (
 
 // Attached is a need and the hook that serves it.
 type Attached struct {
-	Hook  *Hook
+	Need  Need
+	Hook  *Hook     // nil when none does
 	Tried []Attempt // hooks that would have been preferred, and why they do not work
+}
+
+// Blind says in words what a trace does not see for this need; "" is nothing.
+func (a *Attached) Blind() string {
+	if a.Hook == nil {
+		return blindWithout[a.Need]
+	}
+	return a.Hook.Lacks
 }
 
 // Attempt is a hook that did not attach.
@@ -23,7 +34,7 @@ type Attempt struct {
 	Err  error
 }
 
-// needs of a trace with these options.
+// needs of a trace with these options, in the order in which they are attached.
 func (o *Options) needs() []Need {
 	n := []Need{}
 	// ends first, so that no process that joins the tree can leave it unseen
@@ -31,9 +42,20 @@ func (o *Options) needs() []Need {
 		n = append(n, NeedExited)
 	}
 	if !o.NoFailures {
-		n = append(n, NeedFailed)
+		n = append(n, NeedFailed, NeedRefused, NeedClone3, NeedSeccomp)
 	}
-	return append(n, NeedCreated)
+	return append(n, NeedRequest, NeedCreated)
+}
+
+// essential needs are those without which there is nothing to trace.
+func (n Need) essential() bool { return n == NeedCreated || n == NeedFailed || n == NeedExited }
+
+// wants says whether the options allow a hook.
+func (o *Options) wants(h *Hook) bool {
+	if h.Plan == "" {
+		return true
+	}
+	return o.Plan == "" || o.Plan == PlanAuto || o.Plan == h.Plan
 }
 
 // kernelSide is what is loaded: maps and variables, and the links that keep programs attached.
@@ -81,10 +103,17 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 	for name, size := range map[string]uint32{
 		"events": buffer,
 		"tree":   max(treeSize*b2u(o.follows()), uint32(len(o.Pids)), 1),
-		"uids":   max(uint32(len(o.UIDs)), 1),
-		"comms":  max(uint32(len(o.Comms)), 1),
+		// as many creations can be in copy_process at once as there are tasks that fork
+		"inflights": inflightSize,
+		"reported":  inflightSize,
+		"uids":      max(uint32(len(o.UIDs)), 1),
+		"comms":     max(uint32(len(o.Comms)), 1),
 	} {
 		spec.Maps[name].MaxEntries = size
+	}
+	hasParameter, err := seccompHasParameter()
+	if err != nil {
+		return err
 	}
 	var launcher uint32
 	if o.Launch {
@@ -100,13 +129,30 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 		"details":       o.Details,
 		"follow":        o.follows(),
 		"launcher":      launcher,
-		"wake_bytes":    o.wakeBytes(buffer),
+
+		"seccomp_has_parameter": hasParameter,
+		"wake_bytes":            o.wakeBytes(buffer),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// seccompHasParameter says whether this kernel's __secure_computing takes an argument, as
+// it did up to 6.14. Where BTF does not know the function nothing is attached to it.
+func seccompHasParameter() (bool, error) {
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return false, fmt.Errorf("reading the kernel's BTF: %w", err)
+	}
+	var fn *btf.Func
+	if err := kernel.TypeByName("__secure_computing", &fn); err != nil {
+		return false, nil
+	}
+	proto, ok := fn.Type.(*btf.FuncProto)
+	return ok && len(proto.Params) > 0, nil
 }
 
 func b2u(b bool) uint32 {
@@ -116,27 +162,100 @@ func b2u(b bool) uint32 {
 	return 0
 }
 
-// attach serves one need with the first hook that works.
-func (k *kernelSide) attach(need Need) error {
+// attachAll serves all needs and then lets the hooks report.
+func (k *kernelSide) attachAll(o *Options) error {
+	served := map[Need]bool{}
+	for _, need := range o.needs() {
+		if served[need] || need == NeedRequest && !o.Details && !k.needsEntry() {
+			continue
+		}
+		covers, err := k.attach(o, need)
+		if err != nil {
+			return err
+		}
+		for _, n := range covers {
+			served[n] = true
+		}
+	}
+	return k.arm()
+}
+
+// needsEntry says whether failures come from a hook that does not see the arguments.
+func (k *kernelSide) needsEntry() bool {
+	return slices.ContainsFunc(k.attached, func(a Attached) bool {
+		return a.Need == NeedFailed && a.Hook.Plan == PlanKprobe
+	})
+}
+
+// armAfter is longer than an attempt takes from one of its hooks to the next.
+const armAfter = 5 * time.Millisecond
+
+// arm tells the programs of one another, outermost last.
+func (k *kernelSide) arm() error {
+	set := map[string]bool{}
+	for _, a := range k.attached {
+		if a.Hook == nil {
+			continue
+		}
+		switch a.Hook.Need {
+		case NeedRequest:
+			set["has_entry_hook"] = true
+		case NeedRefused:
+			set["has_kernel_clone_hook"] = true
+		case NeedClone3:
+			set["has_clone3_hook"] = true
+		}
+	}
+	for name := range set {
+		if err := k.variables[name].Set(true); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	time.Sleep(armAfter)
+	if err := k.variables["armed"].Set(true); err != nil {
+		return fmt.Errorf("arming the hooks: %w", err)
+	}
+	return nil
+}
+
+// attach serves one need with the first hook that works, and returns all needs that this
+// hook serves.
+func (k *kernelSide) attach(o *Options, need Need) ([]Need, error) {
 	var tried []Attempt
 	for i := range Hooks {
 		h := &Hooks[i]
-		if h.Need != need {
+		if h.Need != need || !o.wants(h) {
 			continue
 		}
 		link, err := k.try(h)
 		if err == nil {
 			k.links = append(k.links, link)
-			k.attached = append(k.attached, Attached{h, tried})
-			return nil
+			k.attached = append(k.attached, Attached{need, h, tried})
+			return h.Covers, nil
 		}
 		tried = append(tried, Attempt{h, err})
 	}
-	errs := make([]error, len(tried))
-	for i, t := range tried {
+	if !need.essential() {
+		k.attached = append(k.attached, Attached{need, nil, tried})
+		return nil, nil
+	}
+	return nil, &noHookError{need, tried}
+}
+
+// noHookError says that none of the hooks for an essential need works.
+type noHookError struct {
+	need  Need
+	tried []Attempt
+}
+
+func (e *noHookError) Error() string { return errors.Join(e.Unwrap()...).Error() }
+
+func (e *noHookError) Unwrap() []error {
+	errs := make([]error, len(e.tried))
+	for i, t := range e.tried {
 		errs[i] = fmt.Errorf("%s: %w", t.Hook.Name, t.Err)
 	}
-	return fmt.Errorf("finding a hook for %s: %w", need, errors.Join(errs...))
+	return errs
 }
 
 // try loads a hook's program and attaches it: only attaching shows that a hook works.
@@ -144,12 +263,19 @@ func (k *kernelSide) try(h *Hook) (io.Closer, error) {
 	one := k.spec.Copy()
 	prog := one.Programs[h.Program]
 	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
+	if h.attach.prepare != nil {
+		h.attach.prepare(prog, h.Symbol)
+	}
 	coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: k.maps, Cache: k.cache})
 	if err != nil {
 		return nil, fmt.Errorf("loading program %s: %w", h.Program, err)
 	}
 	defer coll.Close()
-	return h.attach(coll.Programs[h.Program])
+	link, err := h.attach.attach(coll.Programs[h.Program], h.Symbol)
+	if err != nil {
+		return nil, fmt.Errorf("attaching program %s: %w", h.Program, err)
+	}
+	return link, nil
 }
 
 // detach ends all programs; the maps stay readable.

@@ -92,23 +92,32 @@ var guards = []guard{
 }
 
 // explainRefusal turns the kernel's answer to a load or attach into the error a person
-// can act on. Errors other than EPERM and EACCES stay what they are.
+// can act on.
 func explainRefusal(err error) error {
 	var rejected *ebpf.VerifierError
-	if errors.As(err, &rejected) && len(rejected.Log) > 0 { // EACCES too, but nobody's permission
-		return &KernelError{Feature: "its verifier rejects a program", Help: "please report this with the kernel's version", Err: err}
-	}
-	if !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EACCES) {
-		return err
-	}
+	var noHook *noHookError
+	verifier := errors.As(err, &rejected) && len(rejected.Log) > 0 // EACCES too, but nobody's permission
+	refused := errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
 	for _, g := range guards {
-		b, readErr := os.ReadFile(g.file)
-		if readErr == nil && g.holds(b) {
+		if !refused || verifier {
+			break
+		}
+		if b, readErr := os.ReadFile(g.file); readErr == nil && g.holds(b) {
 			return g.err(err)
 		}
 	}
-	return &KernelError{Feature: "bpf(2) or perf_event_open(2) is refused although the capabilities are there",
-		Help: "a security module or the sandbox of a container may forbid it", Err: err}
+	switch {
+	case errors.As(err, &noHook):
+		return &KernelError{Feature: "no hook works for " + string(noHook.need),
+			Help: "--plan auto tries all there are; 'forktrace doctor' tells what this kernel has", Err: err}
+	case verifier:
+		return &KernelError{Feature: "its verifier rejects a program", Help: "please report this with the kernel's version", Err: err}
+	case refused:
+		return &KernelError{Feature: "bpf(2) is refused although the capabilities are there",
+			Help: "a security module or the sandbox of a container may forbid it", Err: err}
+	default:
+		return err
+	}
 }
 
 // isInitialMap says whether a uid_map is that of the initial user namespace.

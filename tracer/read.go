@@ -33,6 +33,7 @@ func (t *Tracer) Read(ctx context.Context, h Handler) error {
 	}
 	t.ended = time.Now()
 	t.forks, t.forksErr = t.compareForks()
+	t.missed = missed(t.kernel.links)
 	if err := t.Detach(); err != nil {
 		return err
 	}

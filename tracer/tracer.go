@@ -21,6 +21,7 @@ type Tracer struct {
 	baseErr  error
 	forks    uint64 // creations that the kernel counted until the end
 	forksErr error
+	missed   uint64
 	loss     lossMeter
 	began    time.Time
 	ended    time.Time
@@ -59,15 +60,13 @@ func (t *Tracer) start(o *Options) error {
 	}
 	t.reader = reader
 	t.kernel.held = append(t.kernel.held, reader)
-	for _, need := range o.needs() {
-		if err := t.kernel.attach(need); err != nil {
-			return err
-		}
+	if err := t.kernel.attachAll(o); err != nil {
+		return err
 	}
 	if err := t.kernel.adoptTree(o); err != nil {
 		return err
 	}
-	t.base, t.baseErr = t.uncounted(20)
+	t.base, t.baseErr = t.uncounted()
 	t.began = time.Now()
 	return nil
 }

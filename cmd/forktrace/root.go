@@ -31,15 +31,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "forktrace",
+		Use:   "forktrace [options] [-- COMMAND [ARG...]]",
 		Short: "Watch Linux create processes and threads",
 		Long: `forktrace shows every process and thread that Linux creates, and every attempt that
 fails: who asked, by which call, with which flags, and what the child really shares.
 
-Without a command it traces the whole machine, as "forktrace trace" does.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		Args:          cobra.ArbitraryArgs, // RunE says more about an unknown command
+Without one of the commands below it is "forktrace trace" and takes the same options:
+"forktrace trace --help" lists them.`,
+		DisableFlagsInUseLine: true,
+		SilenceErrors:         true,
+		SilenceUsage:          true,
+		Args:                  cobra.ArbitraryArgs, // RunE says more about an unknown command
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 { // withDefaultCommand leaves that to --help alone
 				return c.Help()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -27,8 +28,9 @@ func newTrace() *cobra.Command {
 that fails, on the whole machine; or, with a command, in the tree of that command,
 children that outlive it included, until the last of them has ended.
 
-Events go to standard output, everything else to standard error. Ctrl-C and SIGTERM
-write out what is there, print the summary, and end with status 0.
+Events go to standard output, everything else to standard error; -o FILE keeps events
+apart from what a traced command prints. Ctrl-C and SIGTERM write out what is there,
+print the summary, and end with status 0.
 
 Exit status: 1 error; 2 usage; 3 records were lost and --strict was given; 4 missing
 privilege; 5 the kernel cannot be traced; else that of the command, if there is one (128
@@ -145,27 +147,32 @@ func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error 
 	return nil
 }
 
-// tellPlan says what the hooks that could be had do not see.
+// tellPlan says what the hooks that could be had do not see: in one line, or with -v for
+// each of them.
 func (s *stream) tellPlan(o *traceOptions) {
+	var blind []string
 	for _, a := range s.tracer.Plan() {
+		if text := a.Blind(); text != "" {
+			blind = append(blind, text)
+		}
 		if !o.verbose {
 			continue
 		}
-		fmt.Fprintf(s.diag, "forktrace: %s by %s; not seen: %s\n", a.Hook.Need, a.Hook.Name, orNothing(a.Hook.Lacks))
-		for _, tried := range a.Tried {
-			fmt.Fprintf(s.diag, "forktrace: %s does not work here: %v\n", tried.Hook.Name, tried.Err)
+		by := "nothing"
+		if a.Hook != nil {
+			by = a.Hook.Name
 		}
+		fmt.Fprintf(s.diag, "forktrace: %s: by %s\n", a.Need, by)
+		for _, tried := range a.Tried {
+			fmt.Fprintf(s.diag, "forktrace:   not by %s: %v\n", tried.Hook.Name, tried.Err)
+		}
+	}
+	if len(blind) > 0 {
+		fmt.Fprintf(s.diag, "forktrace: not seen on this kernel: %s\n", strings.Join(blind, "; "))
 	}
 	if host, err := tracer.HostPidNamespace(); err == nil && !host {
 		fmt.Fprintln(s.diag, "forktrace: this is a pid namespace of its own, as in a container: the ids shown are the host's")
 	}
-}
-
-func orNothing(s string) string {
-	if s == "" {
-		return "nothing"
-	}
-	return s
 }
 
 // summary collects the totals.
@@ -177,7 +184,7 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 	forks, forksErr := s.tracer.KernelForks()
 	return &output.Summary{
 		Created: totals.Matched.Created, Failed: totals.Matched.Failed, Restarted: totals.Matched.Restarted,
-		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), TreeFull: totals.TreeFull,
+		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), Missed: totals.Missed, TreeFull: totals.TreeFull,
 		SeenCreated: totals.Seen.Created, KernelForks: forks, HasKernelForks: forksErr == nil,
 		Filtered: filtered, Elapsed: s.tracer.Elapsed(),
 	}, nil
@@ -192,7 +199,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 	}
 	if s.tally != nil {
 		if err := s.tally.WriteText(s.out); err != nil {
-			return sum.Lost + sum.TreeFull, fmt.Errorf("writing the table: %w", err)
+			return sum.Lost + sum.Missed + sum.TreeFull, fmt.Errorf("writing the table: %w", err)
 		}
 	}
 	if o.format == "json" {
@@ -201,7 +208,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 		err = sum.WriteText(s.diag)
 	}
 	if err != nil {
-		return sum.Lost + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)
+		return sum.Lost + sum.Missed + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)
 	}
-	return sum.Lost + sum.TreeFull, nil
+	return sum.Lost + sum.Missed + sum.TreeFull, nil
 }

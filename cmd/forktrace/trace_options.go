@@ -41,6 +41,7 @@ type traceOptions struct {
 	readyFile  string
 	bufferSize string
 	immediate  bool
+	plan       string
 	strict     bool
 	verbose    bool
 	command    []string
@@ -54,7 +55,7 @@ func (o *traceOptions) register(c *cobra.Command) {
 	f.StringArrayVarP(&o.users, "uid", "u", nil, "only creators of this `USER`, name or number (repeatable)")
 	f.StringArrayVarP(&o.comms, "comm", "n", nil, "only creators of this task `NAME` (repeatable)")
 	f.StringVarP(&o.cgroup, "cgroup", "c", "", "only creators in or below this v2 cgroup: a `PATH` below its root, or a directory")
-	f.StringSliceVar(&o.kinds, "kind", nil, "only these kinds: "+strings.Join(decode.KindNames(), ", "))
+	f.StringSliceVar(&o.kinds, "kind", nil, "only these `KINDS`: "+strings.Join(decode.KindNames(), ", "))
 	f.StringSliceVar(&o.errnos, "errno", nil, "only failures with these `ERRNOS`, names or numbers")
 	f.StringVar(&o.flags, "flags", "", "only requests with all of these `FLAGS`, as NEWUSER,NEWPID")
 	f.BoolVarP(&o.failedOnly, "failed-only", "x", false, "only failures")
@@ -62,12 +63,13 @@ func (o *traceOptions) register(c *cobra.Command) {
 	f.StringVarP(&o.duration, "duration", "d", "", "end after this `TIME`: seconds, or as 500ms, 2m")
 	f.BoolVarP(&o.summary, "summary", "S", false, "print counts at the end instead of a line for each")
 	f.StringVarP(&o.outputFile, "output", "o", "", "write to `FILE` instead of standard output")
-	f.StringVar(&o.format, "format", "text", "text or json (one object a line, docs/schema.json)")
-	f.StringVar(&o.color, "color", "auto", "auto, always or never; NO_COLOR is honoured")
-	f.StringVarP(&o.times, "timestamps", "t", string(output.TimeWall), "wall, utc, boot, delta (seconds since the line before) or none")
+	f.StringVar(&o.format, "format", "text", "write `FORMAT`: text or json (one object a line, docs/schema.json)")
+	f.StringVar(&o.color, "color", "auto", "use colour `WHEN`: auto, always or never; NO_COLOR is honoured")
+	f.StringVarP(&o.times, "timestamps", "t", string(output.TimeWall), "show times by `CLOCK`: wall, utc, boot, delta (seconds since the line before) or none")
 	f.StringVar(&o.readyFile, "ready-file", "", "create `FILE` when everything is attached")
 	f.StringVar(&o.bufferSize, "buffer-size", "4M", "`SIZE` of the buffer between kernel and forktrace: bytes, or as 512K, 16M")
 	f.BoolVar(&o.immediate, "immediate", false, "show each record at once instead of within 100 ms; slows each creation by some 10 µs")
+	f.StringVar(&o.plan, "plan", string(tracer.PlanAuto), "which hooks to use: auto (the best), trampoline, kprobe or tracepoint")
 	f.BoolVar(&o.strict, "strict", false, "exit with status 3 if records were lost")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all flags, and a second line with details; tells what the plan cannot see")
 }
@@ -84,7 +86,7 @@ type tracing struct {
 func (o *traceOptions) check() (*tracing, error) {
 	t := &tracing{kernel: tracer.Options{
 		Follow: o.follow, FailedOnly: o.failedOnly || o.errnos != nil, NoFailures: o.noFailures,
-		Immediate: o.immediate, Launch: o.command != nil, Details: o.format == "json" || o.verbose,
+		Immediate: o.immediate, Plan: tracer.Plan(o.plan), Launch: o.command != nil, Details: o.format == "json" || o.verbose,
 	}}
 	for _, step := range []func(*tracing) error{
 		o.checkChoices, o.checkConflicts, o.checkNames, o.checkNumbers, o.checkCreators,
@@ -103,6 +105,7 @@ func (o *traceOptions) checkChoices(*tracing) error {
 	}{
 		{"--format", o.format, []string{"text", "json"}},
 		{"--color", o.color, []string{"auto", "always", "never"}},
+		{"--plan", o.plan, []string{"auto", "trampoline", "kprobe", "tracepoint"}},
 	} {
 		if !slices.Contains(c.choices, c.given) {
 			return usagef("%s %s: must be %s", c.option, c.given, strings.Join(c.choices, " or "))

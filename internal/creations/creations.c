@@ -57,7 +57,9 @@ int main(int argc, char **argv)
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
-	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | bench-KIND N | "
-			"seccomp-bpf CMD...\n");
+	fprintf(
+	    stderr,
+	    "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | bench-KIND N | "
+	    "seccomp-bpf CMD...\n");
 	return 2;
 }

@@ -60,6 +60,37 @@ int run_load(int procs, int n)
 	return 0;
 }
 
+/* Nobody waits for anybody, so that most processes outlive their creators. */
+static void grow(int depth, int width, int counts[2])
+{
+	for (int i = 0; i < width; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			if (depth > 1)
+				grow(depth - 1, width, counts);
+			_exit(0);
+		}
+		__atomic_add_fetch(&counts[pid < 0], 1, __ATOMIC_RELAXED);
+	}
+}
+
+int run_tree(int depth, int width)
+{
+	int *counts = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (counts == MAP_FAILED || depth < 1 || depth > 8 || width < 1 || width > 8) {
+		fprintf(stderr, "tree: 1 to 8 generations of 1 to 8 each\n");
+		return 2;
+	}
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	grow(depth, width, counts);
+	while (waitpid(-1, NULL, __WALL) > 0 || errno == EINTR)
+		;
+	printf("{\"created\":%d,\"failed\":%d}\n", counts[0], counts[1]);
+	return 0;
+}
+
 static double now_ns(void)
 {
 	struct timespec t;

@@ -97,6 +97,7 @@ static void clone_parent(void)
 		fflush(stdout);
 		_exit(0);
 	}
+	expect_fork("process between", pid);
 	while ((pid = waitpid(-1, &st, __WALL)) > 0 || errno == EINTR)
 		;
 }
@@ -185,5 +186,6 @@ void group_unprivileged(void)
 		fflush(stdout);
 		_exit(0);
 	}
+	expect_fork("ordinary user", pid);
 	reap(pid);
 }

@@ -18,6 +18,7 @@ type Summary struct {
 	Received    uint64 // records that were read
 	Shown       uint64 // those of them that --kind and --errno let through
 	Lost        uint64 // records for which the buffer had no room
+	Missed      uint64 // times that a kprobe could not run
 	TreeFull    uint64 // processes that should have been followed and were not
 	SeenCreated uint64 // successes of the whole machine, matched or not
 	// KernelForks is the growth of `processes` in /proc/stat, which SeenCreated should
@@ -51,6 +52,9 @@ func (s *Summary) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "forktrace: the kernel itself counted %d creations, %+d: calls that were in flight when tracing began or ended explain a few\n",
 			s.KernelForks, int64(s.KernelForks)-int64(s.SeenCreated))
 	}
+	if s.Missed > 0 {
+		fmt.Fprintf(&b, "forktrace: %d times a kprobe could not run: failures, or details of requests, were missed\n", s.Missed)
+	}
 	if s.TreeFull > 0 {
 		fmt.Fprintf(&b, "forktrace: %d processes were not followed: the tree of followed processes was full\n", s.TreeFull)
 	}
@@ -69,7 +73,7 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 		value uint64
 	}{
 		{"created", s.Created}, {"failed", s.Failed}, {"restarted", s.Restarted}, {"received", s.Received},
-		{"shown", s.Shown}, {"lost", s.Lost}, {"tree_full", s.TreeFull}, {"seen_created", s.SeenCreated},
+		{"shown", s.Shown}, {"lost", s.Lost}, {"missed", s.Missed}, {"tree_full", s.TreeFull}, {"seen_created", s.SeenCreated},
 	} {
 		o.uint(f.name, f.value)
 	}

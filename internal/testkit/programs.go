@@ -50,6 +50,17 @@ func Creations(t testing.TB) string {
 	return creations.path(t)
 }
 
+// Named is the creations program under another name, which its tasks have too: up to 15
+// bytes.
+func Named(t testing.TB, name string) string {
+	t.Helper()
+	link := filepath.Join(t.TempDir(), name)
+	if err := os.Symlink(Creations(t), link); err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
 func (p *program) path(t testing.TB) string {
 	t.Helper()
 	p.once.Do(func() { p.file, p.err = p.provide() })

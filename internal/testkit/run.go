@@ -98,10 +98,16 @@ func (r *Run) Wait(t testing.TB) int {
 // Stop asks it to end, as systemd would, and requires status 0.
 func (r *Run) Stop(t testing.TB) {
 	t.Helper()
+	r.Terminate(t)
+	r.WantStatus(t, 0)
+}
+
+// Terminate asks it to end.
+func (r *Run) Terminate(t testing.TB) {
+	t.Helper()
 	if err := r.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	r.WantStatus(t, 0)
 }
 
 // WantStatus waits for its end and requires a status.

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"testing"
 )
@@ -58,20 +59,6 @@ type Child struct {
 	Cgroup     *string `json:"cgroup"`
 }
 
-// Brief is the part of an event that counting needs: it is cheap to read.
-type Brief struct {
-	BootNS  uint64 `json:"boot_ns"`
-	Seq     uint64 `json:"seq"`
-	CPU     uint32 `json:"cpu"`
-	Creator struct {
-		Pid int64 `json:"pid"`
-	} `json:"creator"`
-	Child *struct {
-		Pid int64 `json:"pid"`
-	} `json:"child"`
-	Result int64 `json:"result"`
-}
-
 // Lost is a loss in its place.
 type Lost struct {
 	CPU  *uint32 `json:"cpu"`
@@ -118,9 +105,15 @@ func ReadStream[E any](t testing.TB, file string) *Stream[E] {
 		t.Fatal(err)
 	}
 	defer f.Close()
+	return ParseStream[E](t, f)
+}
+
+// ParseStream reads JSON Lines up to the summary, as ReadStream does.
+func ParseStream[E any](t testing.TB, r io.Reader) *Stream[E] {
+	t.Helper()
 	s := &Stream[E]{}
 	ended := false
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		if ended {
@@ -132,7 +125,7 @@ func ReadStream[E any](t testing.TB, file string) *Stream[E] {
 		t.Fatal(err)
 	}
 	if !ended {
-		t.Fatalf("%s has %d creations and no summary", file, len(s.Creations))
+		t.Fatalf("%d creations and no summary", len(s.Creations))
 	}
 	return s
 }
@@ -153,8 +146,15 @@ func (s *Stream[E]) add(t testing.TB, line []byte) (last bool) {
 	default:
 		t.Fatalf("a line of unknown type: %s", line)
 	}
-	if err := json.Unmarshal(line, to); err != nil {
+	if err := read(line, to); err != nil {
 		t.Fatalf("%v: %s", err, line)
 	}
 	return last
+}
+
+func read(line []byte, to any) error {
+	if b, ok := to.(*Brief); ok {
+		return b.scan(line)
+	}
+	return json.Unmarshal(line, to)
 }

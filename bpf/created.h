@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The record of a success, written at task_newtask. */
+#ifndef FORKTRACE_CREATED_H
+#define FORKTRACE_CREATED_H
+
+#include "config.h"
+#include "emit.h"
+#include "facts.h"
+#include "filter.h"
+#include "inflight.h"
+#include "regs.h"
+#include "request.h"
+#include "task.h"
+
+/* Requests come from a system call, or from the kernel itself: then the child tells which part. */
+static __always_inline enum entry entry_of_child(__u32 child_flags, __u64 clone_flags, __s32 child,
+						 __u32 creator_flags)
+{
+	if (!child)
+		return ENTRY_IDLE;
+	if (child_flags & PF_IO_WORKER)
+		return ENTRY_IO_WORKER;
+	if (child_flags & PF_USER_WORKER)
+		return ENTRY_VHOST_WORKER;
+	if (!(creator_flags & PF_KTHREAD))
+		return ENTRY_UNKNOWN;
+	/* up to 5.18 a user-mode helper keeps PF_KTHREAD until it execs, but shares neither */
+	if (!(child_flags & PF_KTHREAD) || !(clone_flags & (CLONE_FS | CLONE_FILES)))
+		return ENTRY_USER_MODE_HELPER;
+	return ENTRY_KERNEL_THREAD;
+}
+
+/* The request, from the best source that this plan has. */
+static __always_inline void read_created_request(struct event *e, struct pt_regs *regs, struct task_struct *c,
+						 const bool btf)
+{
+	__u64 key = (__u64)c;
+	struct inflight *in;
+
+	if (has_entry_hook) {
+		in = bpf_map_lookup_elem(&inflights, &key);
+		if (in) {
+			e->duration = bpf_ktime_get_boot_ns() - in->start;
+			e->have |= HAVE_DURATION;
+			apply_inflight(e, in);
+			bpf_map_delete_elem(&inflights, &key);
+			return;
+		}
+	}
+	/* what names the call: clone's exit signal, which the child need not get, and vfork's stack */
+	if (details || e->entry == ENTRY_CLONE || (e->flags & CLONE_VFORK))
+		read_request(e, e->entry, regs, c, btf);
+	/* what the child got is surer than what user memory says by now */
+	if (e->entry != ENTRY_CLONE && !(e->flags & (CLONE_THREAD | CLONE_PARENT))) {
+		e->exit_signal = e->child_exit_signal;
+		e->have |= HAVE_EXIT_SIGNAL;
+	}
+}
+
+static __always_inline void record_created(struct event *e, struct task_struct *p, __u64 clone_flags,
+					   struct task_struct *c, struct pt_regs *regs, const bool btf)
+{
+	struct active_pid_ns c_pid_ns = {}, p_pid_ns = {};
+	enum entry entry;
+
+	e->have = HAVE_FLAGS;
+	e->flags = clone_flags;
+	e->layer = LAYER_NONE;
+	read_pid_ns(&c_pid_ns, c, btf);
+	read_pid_ns(&p_pid_ns, p, btf);
+	read_creator(e, c, &c_pid_ns, btf);
+	read_child(e, p, c, &p_pid_ns, btf);
+	e->time = e->child_start_time;
+	read_facts(e, p, c, p_pid_ns.ns, c_pid_ns.ns, btf);
+	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
+	if (entry == ENTRY_UNKNOWN && regs)
+		entry = call_entry(regs, c, btf);
+	e->entry = entry;
+	read_created_request(e, regs, c, btf);
+}
+
+static __always_inline int created(struct task_struct *p, __u64 clone_flags, struct task_struct *c,
+				   struct pt_regs *regs, const bool btf)
+{
+	struct cpu_counters *counters = my_counters();
+	struct event *e;
+
+	if (!counters)
+		return 0;
+	if (follow || launcher)
+		tree_follow(counters, p->tgid);
+	if (!wanted(CLASS_CREATED, clone_flags)) {
+		__sync_fetch_and_add(&counters->rejected[CLASS_CREATED], 1);
+		return 0;
+	}
+	e = emit_begin(counters, CLASS_CREATED, btf);
+	if (!e)
+		return 0;
+	record_created(e, p, clone_flags, c, regs, btf);
+	emit_end(e);
+	return 0;
+}
+
+#endif

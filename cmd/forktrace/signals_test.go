@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/forktrace/forktrace/internal/testkit"
+)
+
+// TestEndBySignal: what was created before the signal is written, and the status is 0.
+func TestEndBySignal(t *testing.T) {
+	testkit.NeedRoot(t)
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			p := testkit.Pause(t, testkit.Creations(t), "load", "2", "400")
+			pid := p.Start(t)
+			r := testkit.Start(t)
+			load := testkit.LoadResult(t, p.Go(t))
+			if err := r.Cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			r.WantStatus(t, exitOK)
+			seen := testkit.Load{}
+			tree := map[int64]bool{int64(pid): true}
+			for _, e := range r.Events(t).Creations {
+				switch {
+				case !tree[e.Creator.Pid]:
+				case e.Child == nil:
+					seen.Failed++
+				default:
+					seen.Created++
+					tree[e.Child.Pid] = true
+				}
+			}
+			if seen != load {
+				t.Errorf("seen %+v of %+v", seen, load)
+			}
+		})
+	}
+}
+
+// TestTextEnd: a person who ends a trace gets the summary on standard error.
+func TestTextEnd(t *testing.T) {
+	testkit.NeedRoot(t)
+	var out, diag bytes.Buffer
+	cmd := exec.Command(testkit.Forktrace(t), append([]string{"trace", "-d", "0.2"}, testkit.PlanArgs()...)...)
+	cmd.Stdout, cmd.Stderr = &out, &diag
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err, &diag)
+	}
+	if !strings.HasPrefix(out.String(), "TIME ") {
+		t.Errorf("no header in %q", &out)
+	}
+	wantSummaryOnly(t, diag.String())
+}
+
+// wantSummaryOnly requires that diagnostics are the summary and nothing else.
+func wantSummaryOnly(t *testing.T, diag string) {
+	t.Helper()
+	summaries := 0
+	for line := range strings.Lines(diag) {
+		switch {
+		case strings.Contains(line, " created, ") && strings.Contains(line, " received"):
+			summaries++
+		case strings.Contains(line, "the kernel itself counted"): // a busy machine
+		case strings.Contains(line, "the ids shown are the host's"):
+		default:
+			t.Errorf("noise on standard error: %q", line)
+		}
+	}
+	if summaries != 1 {
+		t.Errorf("%d summaries in %q", summaries, diag)
+	}
+}
+
+// TestClosedStdout ends quietly when nobody reads any more, as under head(1).
+func TestClosedStdout(t *testing.T) {
+	testkit.NeedRoot(t)
+	for _, format := range []string{"text", "json"} {
+		t.Run(format, func(t *testing.T) {
+			var diag bytes.Buffer
+			cmd := exec.Command(testkit.Forktrace(t), append([]string{"trace", "--format", format}, testkit.PlanArgs()...)...)
+			cmd.Stderr = &diag
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = cmd.Process.Kill() })
+			readThenClose(t, out)
+			done := make(chan error, 1)
+			go func() { done <- cmd.Wait() }()
+			if status := testkit.ExitStatus(t, createUntil(t, done)); status != exitOK {
+				t.Errorf("status %d\n%s", status, &diag)
+			}
+			if format == "text" {
+				wantSummaryOnly(t, diag.String())
+			} else if diag.Len() > 0 {
+				t.Errorf("noise on standard error: %q", &diag)
+			}
+		})
+	}
+}
+
+// readThenClose reads three lines, making creations so that there are some.
+func readThenClose(t *testing.T, out io.ReadCloser) {
+	t.Helper()
+	lines := bufio.NewReader(out)
+	done := make(chan error, 1)
+	go func() {
+		for range 3 {
+			if _, err := lines.ReadString('\n'); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	if err := createUntil(t, done); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+}
+
+// createUntil creates processes until something has happened.
+func createUntil(t *testing.T, happened <-chan error) error {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		select {
+		case err := <-happened:
+			return err
+		default:
+			testkit.Output(t, exec.Command(testkit.Creations(t), "exit", "0"))
+		}
+	}
+	t.Fatal("nothing happened")
+	return nil
+}

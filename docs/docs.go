@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package docs holds the description of forktrace's JSON, for programs and tests.
+package docs
+
+import _ "embed"
+
+// Schema is the JSON Schema (draft 2020-12) of every line that --format json writes.
+//
+//go:embed schema.json
+var Schema []byte
