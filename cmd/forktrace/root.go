@@ -52,7 +52,7 @@ Without one of the commands below it is "forktrace trace" and takes the same opt
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w (see '%s --help')", err, c.CommandPath())
 	})
-	root.AddCommand(newTrace(), newExplain(), newVersion())
+	root.AddCommand(newTrace(), newDoctor(), newExplain(), newVersion())
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	addGenerators(root)
 	return root

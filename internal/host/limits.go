@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// Limit is one limit that can refuse a creation. Values that are not known are absent.
+type Limit struct {
+	Name  string  `json:"name"`
+	Where string  `json:"where,omitempty"` // file or cgroup
+	Max   *uint64 `json:"max,omitempty"`   // nil: none, or not known
+	Used  *uint64 `json:"used,omitempty"`
+	Note  string  `json:"note,omitempty"`
+}
+
+// Limits are those in force for this process: of the machine, of its user, and of every
+// cgroup on its path.
+func Limits() []Limit {
+	limits := []Limit{threadsMax(), pidMax(), nproc()}
+	return append(limits, pidsMax()...)
+}
+
+func number(file string) *uint64 {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	n, err := strconv.ParseUint(string(bytes.TrimSpace(b)), 10, 64)
+	if err != nil {
+		return nil // "max", which is no limit
+	}
+	return &n
+}
+
+// threadsMax is kernel.threads-max, against all tasks of the machine: the number behind
+// the slash of /proc/loadavg (proc_loadavg(5)).
+func threadsMax() Limit {
+	l := Limit{Name: "threads-max", Where: "/proc/sys/kernel/threads-max", Note: "tasks of the whole machine; root is not exempt"}
+	l.Max = number(l.Where)
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		if f := bytes.Fields(b); len(f) > 3 {
+			if _, total, ok := bytes.Cut(f[3], []byte("/")); ok {
+				if n, err := strconv.ParseUint(string(total), 10, 64); err == nil {
+					l.Used = &n
+				}
+			}
+		}
+	}
+	return l
+}
+
+func pidMax() Limit {
+	l := Limit{Name: "pid_max", Where: "/proc/sys/kernel/pid_max", Note: "numbers of processes, threads, groups and sessions"}
+	l.Max = number(l.Where)
+	l.Used = threadsMax().Used
+	return l
+}
+
+// nproc is the soft RLIMIT_NPROC of this process, against the threads of its user.
+func nproc() Limit {
+	l := Limit{Name: "RLIMIT_NPROC", Where: fmt.Sprintf("uid %d", os.Getuid()), Note: "threads of the user; not for root, CAP_SYS_RESOURCE or CAP_SYS_ADMIN"}
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NPROC, &r) == nil && r.Cur != unix.RLIM_INFINITY {
+		l.Max = &r.Cur
+	}
+	if n, err := threadsOf(uint64(os.Getuid())); err == nil {
+		l.Used = &n
+	}
+	return l
+}
+
+// threadsOf counts the threads of a user that /proc shows.
+func threadsOf(uid uint64) (n uint64, err error) {
+	procs, err := procfs.AllProcs()
+	if err != nil {
+		return 0, fmt.Errorf("listing processes: %w", err)
+	}
+	for _, p := range procs {
+		status, err := p.NewStatus()
+		if err != nil || status.UIDs[0] != uid {
+			continue // it has ended, or is somebody else's
+		}
+		if stat, err := p.Stat(); err == nil {
+			n += uint64(stat.NumThreads)
+		}
+	}
+	return n, nil
+}
+
+// pidsMax lists the pids controller of every cgroup from this process's up to the root,
+// whichever hierarchy the controller is on.
+func pidsMax() []Limit {
+	root, path := pidsCgroup()
+	if root == "" {
+		return nil
+	}
+	var limits []Limit
+	for dir := filepath.Join(root, path); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
+		l := Limit{Name: "pids.max", Where: filepath.Join("/", strings.TrimPrefix(dir, root))}
+		l.Max, l.Used = number(filepath.Join(dir, "pids.max")), number(filepath.Join(dir, "pids.current"))
+		if l.Max != nil || l.Used != nil { // the root has none
+			limits = append(limits, l)
+		}
+		if dir == root {
+			break
+		}
+	}
+	return limits
+}
+
+// pidsCgroup finds the mount of the hierarchy that has the pids controller, and this
+// process's path below it.
+func pidsCgroup() (root, path string) {
+	self, err := procfs.Self()
+	if err != nil {
+		return "", ""
+	}
+	groups, err := self.Cgroups()
+	if err != nil {
+		return "", ""
+	}
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return "", ""
+	}
+	for _, g := range groups {
+		v1 := len(g.Controllers) > 0 && slices.Contains(g.Controllers, "pids")
+		if !v1 && (g.HierarchyID != 0 || anyHas(groups, "pids")) {
+			continue
+		}
+		for _, m := range mounts {
+			if v1 && m.FSType == "cgroup" && hasOption(m.SuperOptions, "pids") || !v1 && m.FSType == "cgroup2" {
+				return m.MountPoint, g.Path
+			}
+		}
+	}
+	return "", ""
+}
+
+func hasOption(options map[string]string, name string) bool { _, ok := options[name]; return ok }
+
+func anyHas(groups []procfs.Cgroup, controller string) bool {
+	for _, g := range groups {
+		if slices.Contains(g.Controllers, controller) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"github.com/forktrace/forktrace/decode"
+)
+
+// paths are the cgroups of the synthetic records.
+func paths(id uint64) (string, bool) {
+	path, ok := map[uint64]string{1: "/", 42: "/user.slice/run-\x1b[31m\u202e.scope"}[id]
+	return path, ok
+}
+
+// A record of each shape, as tests of all formats use them.
+var (
+	threadRecord = named(decode.Record{
+		Time: 5_000_001_234, Seq: 7, Have: knownOfSuccess, Entry: decode.EntryClone3, Layer: decode.LayerNone,
+		Flags: 0x3d0f00, Stack: 0x7f00_0000_1000, StackSize: 0x800000, TLS: 0x7f00_0080_06c0,
+		ParentTidptr: 0x7f00_0080_0990, ChildTidptr: 0x7f00_0080_0990,
+		Pid: 1234, Tid: 1235, PPid: 1, UID: 1000, GID: 1000, StartTime: 4_000_000_000, CgroupID: 1, ChildCgroupID: 1,
+		Result: 1300, ChildPid: 1234, ChildPPid: 1, ChildPTid: 1, ChildExitSignal: -1, ChildStartTime: 5_000_001_234,
+		NSPids: [decode.NSPidsMax]uint32{1300}, Facts: 1<<decode.FactMM | 1<<decode.FactFiles,
+		FactsKnown: 1<<decode.FactMM | 1<<decode.FactFiles | 1<<decode.FactUserNS,
+	}, "worker")
+	forkRecord = named(decode.Record{
+		Time: 5_000_101_234, CPU: 1, Have: decode.HaveFlags | decode.HaveExitSignal | decode.HaveChild | decode.HaveStartTime,
+		Entry: decode.EntryFork, Layer: decode.LayerNone, ExitSignal: 17, Pid: 99, Tid: 99, PPid: 98, Result: 100,
+		ChildPid: 100, ChildPPid: 99, ChildPTid: 99, ChildExitSignal: 17, StartTime: 1, ChildStartTime: 5_000_101_234,
+		NSPids: [decode.NSPidsMax]uint32{100}, FactsKnown: 1 << decode.FactMM,
+	}, "bash")
+	failedRecord = named(decode.Record{
+		Time: 6_000_000_000, Have: decode.HaveFlags | decode.HaveExitSignal | decode.HaveCgroup | decode.HaveStartTime,
+		Entry: decode.EntryClone, Flags: decode.CloneNewUser | 1<<45, ExitSignal: 10, Pid: 4194304, Tid: 4194304, PPid: 1,
+		UID: 4294967295, CgroupID: 42, Result: -1,
+	}, "évil\x1b[2J\\\u202e")
+	restartRecord = named(decode.Record{
+		Time: 6_000_000_001, Have: decode.HaveFlags | decode.HaveExitSignal, Entry: decode.EntryClone, ExitSignal: 17,
+		Pid: 5, Tid: 6, PPid: 1, Result: -513,
+	}, "profiled")
+	bareRecord = named(decode.Record{ // clone3 with arguments that nobody could read
+		Time: 6_500_000_000, Entry: decode.EntryClone3, Pid: 5, Tid: 5, PPid: 1, Result: -14,
+	}, "")
+	nestedRecord = func() decode.Record { // all there is, and more levels than there is room for
+		r := threadRecord
+		r.Have, r.FactsKnown, r.Facts = 1<<19-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
+		r.Flags, r.ExitSignal, r.ChildExitSignal = decode.KnownFlags, 64, 0
+		r.SetTidSize, r.SetTid = 20, [decode.SetTidMax]int32{1, 2, 3, 4, 5, 6, 7, -8}
+		r.CgroupFD, r.CgroupID, r.ChildCgroupID, r.Fn, r.Pidfd, r.Duration = 3, 42, 7, 1<<63, 8, 123
+		r.ChildLevel, r.NSPids = 11, [decode.NSPidsMax]uint32{1300, 7, 6, 5, 4, 3, 2, 1}
+		r.PidNS, r.UserNS, r.MntNS, r.ChildPidNS = 4026531836, 4026531837, 4026531838, 4026531839
+		r.ChildSetChildTid, r.ChildClearChildTid, r.ChildTLS, r.Stage = 1, 2, 3, 27
+		return r
+	}()
+)
+
+const knownOfSuccess = decode.HaveFlags | decode.HaveExitSignal | decode.HaveStack | decode.HaveStackSize |
+	decode.HaveParentTidptr | decode.HaveChildTidptr | decode.HaveTLS | decode.HaveChild | decode.HaveCgroup |
+	decode.HaveChildCgroup | decode.HaveStartTime
+
+// allRecords are the records in an order of time.
+func allRecords() []decode.Record {
+	return []decode.Record{threadRecord, forkRecord, failedRecord, restartRecord, bareRecord, nestedRecord}
+}
+
+func named(r decode.Record, comm string) decode.Record {
+	copy(r.Comm[:], comm)
+	return r
+}
