@@ -19,8 +19,13 @@ const volatile __u64 filter_flags; /* only requests that have all of these */
 /* Children of tree members join the tree. */
 const volatile bool follow;
 
-/* The tgid whose next process joins the tree while `launching` is set; 0: none. */
+/*
+ * The process whose next child joins the tree while `launching` is set, by its number in
+ * its own pid namespace and that namespace's inode number: a tracer in a container knows
+ * no other. 0: none.
+ */
 const volatile __u32 launcher;
+const volatile __u32 launcher_pid_ns;
 bool launching;
 
 /*

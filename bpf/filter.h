@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "maps.h"
+#include "task.h"
 
 static __always_inline bool wanted(enum class class, __u64 flags)
 {
@@ -46,6 +47,23 @@ static __always_inline void tree_join(struct cpu_counters *c, __u32 tgid)
 		__sync_fetch_and_add(&c->tree_full, 1);
 }
 
+/* Whether current's process is the launcher. Slow, and asked only for an instant. */
+static __always_inline bool is_launcher(void)
+{
+	struct task_struct *c = (void *)bpf_get_current_task();
+	struct task_struct *leader = NULL;
+	struct pid *pid = NULL;
+	struct upid u = {};
+	__u32 level = 0, inum = 0;
+
+	bpf_core_read(&leader, sizeof(leader), &c->group_leader);
+	bpf_core_read(&pid, sizeof(pid), &leader->thread_pid);
+	bpf_core_read(&level, sizeof(level), &pid->level);
+	pid_at(&u, leader, level);
+	bpf_core_read(&inum, sizeof(inum), &u.ns->ns.inum);
+	return (__u32)u.nr == launcher && inum == launcher_pid_ns;
+}
+
 /* A new process joins the tree when its creator is a member, or launches the traced command. */
 static __always_inline void tree_follow(struct cpu_counters *c, __u32 child_tgid)
 {
@@ -53,7 +71,7 @@ static __always_inline void tree_follow(struct cpu_counters *c, __u32 child_tgid
 
 	if (tgid == child_tgid) /* a thread: its process is a member or is not */
 		return;
-	if (launcher && launching && tgid == launcher) {
+	if (launcher && launching && is_launcher()) {
 		launching = false;
 		tree_join(c, child_tgid);
 		return;

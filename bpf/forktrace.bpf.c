@@ -15,6 +15,7 @@ const struct event *unused_event __attribute__((unused));
 const enum entry unused_entry __attribute__((unused));
 const enum layer unused_layer __attribute__((unused));
 const enum have unused_have __attribute__((unused));
+const enum class unused_class __attribute__((unused));
 const enum fact unused_fact __attribute__((unused));
 
 /*

@@ -122,15 +122,15 @@ var CallForms = []CallForm{
 		Source:   "Linux 7.3, kernel/kthread.c, create_kthread",
 	},
 	{
+		Name: "kernel_thread", Entries: EntriesOf(EntryKernelThread), ByEntry: true,
+		Flags: kernelFlags, Optional: CloneFS | CloneFiles | CloneSighand, ExitSignal: AnySignal,
+		Sentence: "The kernel starts a thread of its own directly.",
+		Source:   "Linux 7.3, kernel/fork.c, kernel_thread",
+	},
+	{
 		Name: "call_usermodehelper", Entries: EntriesOf(EntryUserModeHelper), Flags: kernelFlags, Optional: CloneParent, ExitSignal: AnySignal,
 		Sentence: "A kernel worker starts a program; with CLONE_PARENT it does not wait for its end.",
 		Source:   "Linux 7.3, kernel/umh.c",
-	},
-	{
-		Name: "kernel_thread", Entries: EntriesOf(EntryKernelThread), ByEntry: true,
-		Flags: kernelFlags, Optional: CloneFS | CloneFiles | CloneSighand | CloneParent, ExitSignal: AnySignal,
-		Sentence: "The kernel starts a thread of its own directly.",
-		Source:   "Linux 7.3, kernel/fork.c, kernel_thread",
 	},
 	{
 		Name: "create_io_thread", Entries: EntriesOf(EntryIOWorker), ByEntry: true,

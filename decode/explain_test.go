@@ -46,7 +46,7 @@ func TestExplain(t *testing.T) {
 		{"0x7d0f00", EntryUnknown, KindThread, "pthread_create",
 			"clone ignored CLONE_DETACHED; clone3 refused CLONE_DETACHED; unshare refused CLONE_SETTLS+CLONE_CHILD_CLEARTID+CLONE_DETACHED; setns refused CLONE_VM+CLONE_FS+CLONE_FILES+CLONE_SIGHAND+CLONE_THREAD+CLONE_SYSVSEM+CLONE_SETTLS+CLONE_PARENT_SETTID+CLONE_CHILD_CLEARTID+CLONE_DETACHED"},
 		{"0x800711", EntryUnknown, KindKernelThread, "kthread_create,kernel_thread", ""},
-		{"0x808111", EntryUnknown, KindUserModeHelper, "call_usermodehelper,kernel_thread", ""},
+		{"0x808111", EntryUnknown, KindUserModeHelper, "call_usermodehelper", ""},
 		{"0x80810f00", EntryUnknown, KindIOWorker, "create_io_thread", ""},
 		{"0x810b00", EntryUnknown, KindVhostWorker, "vhost_task_create", ""},
 		{"CLONE_VM", EntryUnknown, KindSharedVMProcess, "", ""},

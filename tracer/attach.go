@@ -100,11 +100,17 @@ func (c closers) Close() error {
 	return errors.Join(errs...)
 }
 
-// missed is how often the kernel could not run a program of these links: kprobes miss
-// when they hit one another, kretprobes when too many calls are under way. Kernels that
-// do not tell (up to 6.6) count as none.
-func missed(links []io.Closer) (n uint64) {
-	for _, c := range links {
+// missed is how often the kernel did not run a program although its hook was hit: kprobes
+// when they hit one another or a bpf(2) call was under way on their CPU, kretprobes when
+// too many calls were under way, any program when it interrupted itself. What a kernel
+// does not tell (links before 6.7, programs before 5.12) counts as none.
+func (k *kernelSide) missed() (n uint64) {
+	for _, p := range k.programs {
+		if stats, err := p.Stats(); err == nil {
+			n += stats.RecursionMisses
+		}
+	}
+	for _, c := range k.links {
 		l, ok := c.(link.Link)
 		if !ok {
 			continue

@@ -13,6 +13,15 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type bpfClass uint32
+
+const (
+	bpfClassCLASS_CREATED   bpfClass = 0
+	bpfClassCLASS_FAILED    bpfClass = 1
+	bpfClassCLASS_RESTARTED bpfClass = 2
+	bpfClassCLASS_MAX       bpfClass = 3
+)
+
 type bpfCommKey struct {
 	_    structs.HostLayout
 	Comm [16]int8
@@ -179,8 +188,10 @@ const (
 	bpfVarHasEntryHook              = "has_entry_hook"
 	bpfVarHasKernelCloneHook        = "has_kernel_clone_hook"
 	bpfVarLauncher                  = "launcher"
+	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
+	bpfVarUnusedClass               = "unused_class"
 	bpfVarUnusedEntry               = "unused_entry"
 	bpfVarUnusedEvent               = "unused_event"
 	bpfVarUnusedFact                = "unused_fact"
@@ -281,8 +292,10 @@ type bpfVariableSpecs struct {
 	HasEntryHook        *ebpf.VariableSpec `ebpf:"has_entry_hook"`
 	HasKernelCloneHook  *ebpf.VariableSpec `ebpf:"has_kernel_clone_hook"`
 	Launcher            *ebpf.VariableSpec `ebpf:"launcher"`
+	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
+	UnusedClass         *ebpf.VariableSpec `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.VariableSpec `ebpf:"unused_entry"`
 	UnusedEvent         *ebpf.VariableSpec `ebpf:"unused_event"`
 	UnusedFact          *ebpf.VariableSpec `ebpf:"unused_fact"`
@@ -351,8 +364,10 @@ type bpfVariables struct {
 	HasEntryHook        *ebpf.Variable `ebpf:"has_entry_hook"`
 	HasKernelCloneHook  *ebpf.Variable `ebpf:"has_kernel_clone_hook"`
 	Launcher            *ebpf.Variable `ebpf:"launcher"`
+	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
+	UnusedClass         *ebpf.Variable `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.Variable `ebpf:"unused_entry"`
 	UnusedEvent         *ebpf.Variable `ebpf:"unused_event"`
 	UnusedFact          *ebpf.Variable `ebpf:"unused_fact"`

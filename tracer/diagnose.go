@@ -76,7 +76,7 @@ func Diagnose(plan Plan) *Diagnosis {
 	}
 	d.Traits = traits()
 	if err := rlimit.RemoveMemlock(); err != nil {
-		d.Err = fmt.Errorf("raising the limit of locked memory: %w", err)
+		d.Err = explainRefusal(fmt.Errorf("raising the limit of locked memory: %w", err))
 		return d
 	}
 	k, err := loadMaps(&o)
@@ -87,9 +87,9 @@ func Diagnose(plan Plan) *Diagnosis {
 	defer k.close()
 	for i := range Hooks {
 		h := &Hooks[i]
-		l, err := k.try(h)
+		l, p, err := k.try(h)
 		if err == nil {
-			err = l.Close()
+			err = errors.Join(l.Close(), p.Close())
 		}
 		d.Trials = append(d.Trials, Trial{h, answerOf(err), err})
 	}

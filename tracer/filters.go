@@ -10,8 +10,6 @@ import (
 	"github.com/forktrace/forktrace/decode"
 )
 
-func ownTgid() uint32 { return uint32(os.Getpid()) }
-
 // CommKey is the name of a task as the kernel keeps it: cut to 15 bytes, zero-terminated.
 func CommKey(name string) [decode.CommLen]byte {
 	var key [decode.CommLen]byte

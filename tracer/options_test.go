@@ -4,9 +4,8 @@ package tracer
 
 import (
 	"os"
+	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestBufferSize(t *testing.T) {
@@ -51,18 +50,27 @@ func TestWakeBytes(t *testing.T) {
 	}
 }
 
+// TestNeeds: successes are hooked last, when everything that goes with them is in place, and
+// ends first, so that nobody who joins a tree can leave it unseen.
 func TestNeeds(t *testing.T) {
 	for name, c := range map[string]struct {
-		options Options
-		want    []Need
+		options     Options
+		ends, fails bool
 	}{
-		"everything":  {Options{}, []Need{NeedFailed, NeedCreated}},
-		"no failures": {Options{NoFailures: true}, []Need{NeedCreated}},
-		"a tree":      {Options{Pids: []uint32{1}}, []Need{NeedExited, NeedFailed, NeedCreated}},
-		"a command":   {Options{Launch: true, NoFailures: true}, []Need{NeedExited, NeedCreated}},
+		"everything":  {Options{}, false, true},
+		"no failures": {Options{NoFailures: true}, false, false},
+		"a process":   {Options{Pids: []uint32{1}}, true, true},
+		"a command":   {Options{Launch: true, NoFailures: true}, true, false},
 	} {
-		if diff := cmp.Diff(c.want, c.options.needs()); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+		needs := c.options.needs()
+		if needs[len(needs)-1] != NeedCreated {
+			t.Errorf("%s: %q are hooked after successes", name, needs)
+		}
+		if (needs[0] == NeedExited) != c.ends || slices.Contains(needs[1:], NeedExited) {
+			t.Errorf("%s: ends are not hooked first, or for nothing: %q", name, needs)
+		}
+		if slices.Contains(needs, NeedFailed) != c.fails {
+			t.Errorf("%s: %q", name, needs)
 		}
 	}
 }

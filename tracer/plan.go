@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"time"
 
@@ -66,6 +67,7 @@ type kernelSide struct {
 	cache     *btf.Cache
 	attached  []Attached
 	links     closers
+	programs  []*ebpf.Program // of the attached hooks, for what they missed
 	held      closers
 }
 
@@ -115,9 +117,12 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 	if err != nil {
 		return err
 	}
-	var launcher uint32
+	var launcher, launcherNS uint32
 	if o.Launch {
-		launcher = ownTgid()
+		launcher = uint32(os.Getpid())
+		if launcherNS, err = ownPidNamespace(); err != nil {
+			return err
+		}
 	}
 	for name, value := range map[string]any{
 		"filter_tree":   o.filtersTree(),
@@ -130,6 +135,7 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 		"follow":        o.follows(),
 		"launcher":      launcher,
 
+		"launcher_pid_ns":       launcherNS,
 		"seccomp_has_parameter": hasParameter,
 		"wake_bytes":            o.wakeBytes(buffer),
 	} {
@@ -227,9 +233,11 @@ func (k *kernelSide) attach(o *Options, need Need) ([]Need, error) {
 		if h.Need != need || !o.wants(h) {
 			continue
 		}
-		link, err := k.try(h)
+		link, program, err := k.try(h)
 		if err == nil {
 			k.links = append(k.links, link)
+			k.programs = append(k.programs, program)
+			k.held = append(k.held, program)
 			k.attached = append(k.attached, Attached{need, h, tried})
 			return h.Covers, nil
 		}
@@ -259,7 +267,7 @@ func (e *noHookError) Unwrap() []error {
 }
 
 // try loads a hook's program and attaches it: only attaching shows that a hook works.
-func (k *kernelSide) try(h *Hook) (io.Closer, error) {
+func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
 	one := k.spec.Copy()
 	prog := one.Programs[h.Program]
 	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
@@ -268,14 +276,14 @@ func (k *kernelSide) try(h *Hook) (io.Closer, error) {
 	}
 	coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: k.maps, Cache: k.cache})
 	if err != nil {
-		return nil, fmt.Errorf("loading program %s: %w", h.Program, err)
+		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, err)
 	}
 	defer coll.Close()
 	link, err := h.attach.attach(coll.Programs[h.Program], h.Symbol)
 	if err != nil {
-		return nil, fmt.Errorf("attaching program %s: %w", h.Program, err)
+		return nil, nil, fmt.Errorf("attaching program %s: %w", h.Program, err)
 	}
-	return link, nil
+	return link, coll.DetachProgram(h.Program), nil
 }
 
 // detach ends all programs; the maps stay readable.

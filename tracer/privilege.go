@@ -137,13 +137,19 @@ func statusField(b []byte, name string) string {
 	return ""
 }
 
+// ownPidNamespace is the inode number of this process's pid namespace.
+func ownPidNamespace() (uint32, error) {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/pid", &st); err != nil {
+		return 0, fmt.Errorf("reading the pid namespace: %w", err)
+	}
+	return uint32(st.Ino), nil
+}
+
 // HostPidNamespace says whether this process sees the ids that records carry: those of
 // the initial pid namespace (its inode number is fixed, include/linux/proc_ns.h).
 func HostPidNamespace() (bool, error) {
 	const procPidInitIno = 0xEFFFFFFC
-	link, err := os.Readlink("/proc/self/ns/pid")
-	if err != nil {
-		return false, fmt.Errorf("reading the pid namespace: %w", err)
-	}
-	return link == fmt.Sprintf("pid:[%d]", uint32(procPidInitIno)), nil
+	ns, err := ownPidNamespace()
+	return ns == procPidInitIno, err
 }

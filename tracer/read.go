@@ -28,14 +28,12 @@ type Handler interface {
 // Read hands over records until ctx ends or the handler wants no more, then detaches
 // and hands over what was still in the buffer.
 func (t *Tracer) Read(ctx context.Context, h Handler) error {
-	if err := t.readLive(ctx, h); err != nil {
-		return err
-	}
+	err := t.readLive(ctx, h)
 	t.ended = time.Now()
 	t.forks, t.forksErr = t.compareForks()
-	t.missed = missed(t.kernel.links)
-	if err := t.Detach(); err != nil {
-		return err
+	t.missed = t.kernel.missed()
+	if detachErr := t.Detach(); err != nil || detachErr != nil {
+		return errors.Join(err, detachErr)
 	}
 	return t.drain(h)
 }

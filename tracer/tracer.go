@@ -37,7 +37,7 @@ func New(o Options) (*Tracer, error) {
 		return nil, err
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err)
+		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
 	}
 	kernel, err := loadMaps(&o)
 	if err != nil {

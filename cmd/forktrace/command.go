@@ -61,6 +61,10 @@ func cannotStart(name string, err error) error {
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
 		status = exitNotFound
 	}
+	var search *exec.Error
+	if errors.As(err, &search) {
+		err = search.Err
+	}
 	return &statusError{status, fmt.Errorf("starting %s: %w", name, err)}
 }
 

@@ -45,6 +45,9 @@ or the number as strace or a core dump shows it; the low byte is the exit signal
 func explainAll(w io.Writer, args []string, format string) error {
 	all := make([]decode.Explanation, len(args))
 	for i, arg := range args {
+		if strings.TrimSpace(arg) == "" {
+			return usagef("explain: an argument is empty")
+		}
 		flags, signal, err := decode.ParseFlags(arg)
 		if err != nil {
 			return usageError{err}
@@ -96,9 +99,9 @@ func explainText(w io.Writer, e *decode.Explanation) error {
 	for _, v := range e.Accepts {
 		because := ""
 		if len(v.Because) > 0 {
-			because = "by " + strings.Join(v.Because, ", ")
+			because = " by " + strings.Join(v.Because, ", ")
 		}
-		fmt.Fprintf(tw, "%s\t%s %s\n", v.Call, v.Accept, because)
+		fmt.Fprintf(tw, "%s\t%s%s\n", v.Call, v.Accept, because)
 	}
 	tw.Flush()
 	for _, n := range e.Notes {

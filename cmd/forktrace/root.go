@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,9 +54,13 @@ Without one of the commands below it is "forktrace trace" and takes the same opt
 		return usagef("%w (see '%s --help')", err, c.CommandPath())
 	})
 	root.AddCommand(newTrace(), newDoctor(), newExplain(), newVersion())
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	addGenerators(root)
 	return root
+}
+
+// isCommand says whether a name is that of a command.
+func isCommand(root *cobra.Command, name string) bool {
+	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == name })
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

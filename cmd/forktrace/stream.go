@@ -30,22 +30,23 @@ type printer interface {
 // stream is between the tracer and the output: it filters what the kernel cannot,
 // counts, and prints.
 type stream struct {
-	out, diag io.Writer
-	tracer    *tracer.Tracer
-	printer   printer
-	tally     *output.Tally
-	cgroups   *host.Cgroups
-	child     *command
-	kinds     []decode.Kind
-	errnos    []decode.Errno
-	filtered  bool
-	ofTree    bool // only a tree of processes is traced
-	received  uint64
-	shown     uint64
+	out, diag  io.Writer
+	tracer     *tracer.Tracer
+	printer    printer
+	tally      *output.Tally
+	cgroups    *host.Cgroups
+	child      *command
+	kinds      []decode.Kind
+	errnos     []decode.Errno
+	filtered   bool
+	failedOnly bool // restarts are no failures
+	ofTree     bool // only a tree of processes is traced
+	received   uint64
+	shown      uint64
 }
 
 func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
-	s := &stream{out: out, diag: diag, kinds: t.kinds, errnos: t.errnos}
+	s := &stream{out: out, diag: diag, failedOnly: o.failedOnly, kinds: t.kinds, errnos: t.errnos}
 	k := &t.kernel
 	s.ofTree = k.Launch || k.Pids != nil
 	s.filtered = s.ofTree || k.UIDs != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
@@ -85,6 +86,9 @@ func (silent) Flush() error                  { return nil }
 // Creation implements [tracer.Handler].
 func (s *stream) Creation(r *decode.Record) error {
 	s.received++
+	if s.failedOnly && r.Errno().IsRestart() && s.errnos == nil {
+		return nil
+	}
 	if s.kinds != nil && !slices.Contains(s.kinds, r.Kind()) || s.errnos != nil && !slices.Contains(s.errnos, r.Errno()) {
 		return nil
 	}

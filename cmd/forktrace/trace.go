@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strings"
 
@@ -42,7 +43,12 @@ plus the signal that ended it, 126 and 127 if it could not be started), or 0.`,
   forktrace trace -- make -j8        the tree of one command
   forktrace --format json | jq .     for programs`,
 		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
+			switch dash := c.ArgsLenAtDash(); {
+			case len(args) == 0 && dash == 0:
+				return usagef("no command after --")
+			case len(args) > 0 && dash != 0 && isCommand(c.Root(), args[0]):
+				return usagef("options come behind the command: forktrace %s [options]", args[0])
+			case len(args) > 0 && dash != 0:
 				return usagef("unexpected argument %q: a command to trace comes after --", args[0])
 			}
 			return nil
@@ -55,6 +61,7 @@ plus the signal that ended it, 126 and 127 if it could not be started), or 0.`,
 		},
 	}
 	o.register(c)
+	o.completions(c)
 	return c
 }
 
@@ -69,6 +76,11 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	t, err := o.check()
 	if err != nil {
 		return err
+	}
+	if o.command != nil {
+		if _, err := exec.LookPath(o.command[0]); err != nil {
+			return cannotStart(o.command[0], err)
+		}
 	}
 	// Caught, not ignored: an ignored signal would stay so in the traced command.
 	pipes := make(chan os.Signal, 1)

@@ -74,6 +74,19 @@ func (o *traceOptions) register(c *cobra.Command) {
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all flags, and a second line with details; tells what the plan cannot see")
 }
 
+// completions are the values that shells offer for options.
+func (o *traceOptions) completions(c *cobra.Command) {
+	for option, values := range map[string][]string{
+		"kind": decode.KindNames(), "errno": decode.ErrnoNames(), "format": {"text", "json"},
+		"color": {"auto", "always", "never"}, "timestamps": {"wall", "utc", "boot", "delta", "none"},
+		"plan": {"auto", "trampoline", "kprobe", "tracepoint"},
+	} {
+		if err := c.RegisterFlagCompletionFunc(option, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // an option that is not there: the tests see it
+		}
+	}
+}
+
 // tracing is what the options come to.
 type tracing struct {
 	kernel   tracer.Options
@@ -135,6 +148,9 @@ func (o *traceOptions) checkConflicts(*tracing) error {
 	return nil
 }
 
+// maxErrno is the largest error number that a system call can return (include/linux/err.h).
+const maxErrno = 4095
+
 func (o *traceOptions) checkNames(t *tracing) error {
 	for _, name := range o.kinds {
 		k, err := decode.ParseKind(name)
@@ -146,7 +162,10 @@ func (o *traceOptions) checkNames(t *tracing) error {
 	for _, name := range o.errnos {
 		e, err := decode.ParseErrno(name)
 		if err != nil {
-			return err
+			return usageError{err}
+		}
+		if e > maxErrno {
+			return usagef("--errno %s: the largest error number is %d", name, maxErrno)
 		}
 		t.errnos = append(t.errnos, e)
 	}
@@ -242,6 +261,9 @@ func (o *traceOptions) checkCreators(t *tracing) error {
 		t.kernel.CgroupDir = dir
 	}
 	for _, pid := range o.pids {
+		if host, err := tracer.HostPidNamespace(); err == nil && !host {
+			return usagef("--pid: this is a pid namespace of its own, whose numbers the kernel side does not know: run forktrace in the host's, as with --pid=host")
+		}
 		if err := checkPid(pid); err != nil {
 			return usagef("--pid: %w", err)
 		}

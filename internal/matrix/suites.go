@@ -106,7 +106,32 @@ func (b builder) tool(ctx context.Context) ([]guestFile, error) {
 	if err := b.goCommand(ctx, "build", "-trimpath", "-buildvcs=false", "-o", binary, toolPackage); err != nil {
 		return nil, fmt.Errorf("compiling %s: %w", toolPackage, err)
 	}
-	return []guestFile{{binary, guestTool}}, nil
+	files := []guestFile{{binary, guestTool}}
+	creations, err := b.creations(ctx)
+	if err != nil || creations == "" {
+		return files, err
+	}
+	return append(files, guestFile{creations, guestCreations}), nil
+}
+
+// guestCreations is where the guests have the program that creates what the tests expect.
+const guestCreations = "/suite/bin/creations"
+
+// creationsCompilers makes static programs for each architecture: Debian's cross compiler for the foreign one.
+var creationsCompilers = map[string]string{"amd64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
+
+// creations compiles the program of internal/creations, if it is there.
+func (b builder) creations(ctx context.Context) (string, error) {
+	sources, err := filepath.Glob(filepath.Join(b.root, "internal/creations/*.c"))
+	if err != nil || len(sources) == 0 {
+		return "", err
+	}
+	binary := filepath.Join(b.out, "creations")
+	args := append([]string{"-O1", "-static", "-o", binary}, sources...)
+	if out, err := exec.CommandContext(ctx, creationsCompilers[b.goarch], args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("compiling the creations program: %w\n%s", err, strings.TrimSpace(string(out)))
+	}
+	return binary, nil
 }
 
 func (b builder) goCommand(ctx context.Context, args ...string) error {

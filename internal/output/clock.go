@@ -31,7 +31,7 @@ func ParseTimeStyle(s string) (TimeStyle, error) {
 	if i := slices.Index(TimeStyles, TimeStyle(s)); i >= 0 {
 		return TimeStyles[i], nil
 	}
-	return "", fmt.Errorf("unknown timestamps %q: one of %v", s, TimeStyles)
+	return "", fmt.Errorf("unknown timestamps %q: must be wall, utc, boot, delta or none", s)
 }
 
 // Clock turns the kernel's boot time into the time of day. The distance between the two

@@ -37,11 +37,11 @@ var columnTable = []column{
 	{title: "KIND", width: 17, drop: 3, append: func(_ *Text, dst []byte, r *decode.Record) []byte {
 		return append(dst, r.Kind().String()...)
 	}},
-	{title: "CALL", width: 18, append: func(_ *Text, dst []byte, r *decode.Record) []byte {
+	{title: "CALL", width: 19, append: func(_ *Text, dst []byte, r *decode.Record) []byte {
 		return append(dst, callName(r)...)
 	}},
 	{title: "RESULT", width: 9, append: appendResult},
-	{title: "FLAGS", append: appendFlagsAndReason},
+	{title: "FLAGS", append: appendFlagsAndSignal},
 }
 
 // resultColumn is where failures stand out.
@@ -71,7 +71,7 @@ func newColumns(style TimeStyle, pidWidth, lineWidth int) []column {
 	if lineWidth == 0 {
 		return all
 	}
-	const lastWanted = 20 // what the last column needs to be of use
+	const lastWanted = 12 // what the last column needs to be of use
 	for drop := 1; width(all)+lastWanted > lineWidth; drop++ {
 		kept, found := all[:0:0], false
 		for _, c := range all {
@@ -114,11 +114,11 @@ func appendResult(_ *Text, dst []byte, r *decode.Record) []byte {
 	return decode.AppendErrno(append(dst, "✗ "...), r.Errno())
 }
 
-// appendFlagsAndReason is the last column: flags as an engineer says them, the exit
-// signal where it is unusual, and for a failure what it means.
-func appendFlagsAndReason(t *Text, dst []byte, r *decode.Record) []byte {
+// appendFlagsAndSignal is the last column: flags as an engineer says them, and the exit
+// signal where it is unusual. What a failure means follows it: appendReason.
+func appendFlagsAndSignal(t *Text, dst []byte, r *decode.Record) []byte {
 	at := len(dst)
-	if r.Have&decode.HaveFlags != 0 {
+	if r.Have&decode.HaveFlags != 0 && r.Flags != 0 {
 		style := decode.StyleBrief
 		if t.opts.Verbose {
 			style = decode.StyleShort
@@ -135,12 +135,6 @@ func appendFlagsAndReason(t *Text, dst []byte, r *decode.Record) []byte {
 		} else {
 			dst = decode.AppendSignal(dst, int(r.ExitSignal))
 		}
-	}
-	if r.Failed() {
-		if len(dst) > at {
-			dst = append(dst, "  "...)
-		}
-		dst = append(dst, decode.FailureText(r)...)
 	}
 	return dst
 }

@@ -29,13 +29,36 @@ func (t *Text) appendDetails(dst []byte, r *decode.Record) []byte {
 			dst = decode.AppendHex(dst, v)
 		}
 	}
+	if r.Have&decode.HaveCgroupFD != 0 {
+		dst = strconv.AppendInt(append(dst, " cgroup_fd="...), int64(r.CgroupFD), 10)
+	}
+	if r.Have&decode.HaveSetTid != 0 {
+		dst = append(dst, " set_tid="...)
+		for i := range min(r.SetTidSize, decode.SetTidMax) {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = strconv.AppendInt(dst, int64(r.SetTid[i]), 10)
+		}
+	}
+	if r.Have&decode.HaveDuration != 0 {
+		dst = append(appendSeconds(append(dst, " took="...), r.Duration), 's')
+	}
+	if r.Have&decode.HaveNamespaces != 0 {
+		dst = strconv.AppendUint(append(dst, " pid_ns="...), uint64(r.PidNS), 10)
+		dst = strconv.AppendUint(append(dst, " user_ns="...), uint64(r.UserNS), 10)
+		dst = strconv.AppendUint(append(dst, " mnt_ns="...), uint64(r.MntNS), 10)
+	}
+	if r.Layer > decode.LayerNone {
+		dst = append(append(dst, " layer="...), r.Layer.String()...)
+	}
 	if r.Have&decode.HaveChild != 0 {
 		dst = appendChildDetails(dst, r)
 	}
 	if t.opts.Color {
 		dst = append(dst, colorReset...)
 	}
-	return t.endLine(dst, start)
+	return t.endLine(dst, start, true)
 }
 
 func appendChildDetails(dst []byte, r *decode.Record) []byte {

@@ -61,8 +61,7 @@ func tallyText(t *testing.T, records ...decode.Record) string {
 }
 
 func TestTally(t *testing.T) {
-	records := append(allRecords(), threadRecord, threadRecord)
-	got := tallyText(t, records...)
+	got := tallyText(t, threadRecord, forkRecord, failedRecord, bareRecord, threadRecord, threadRecord)
 	golden(t, "tally", got)
 	if strings.ContainsAny(got, "\x1b\u202e") {
 		t.Errorf("a name came out raw: %q", got)
@@ -75,6 +74,18 @@ func TestTallyErrnoWithoutName(t *testing.T) {
 	r.Result = -3000
 	if got := tallyText(t, r); !strings.Contains(got, "3000") {
 		t.Errorf("errno 3000 became\n%s", got)
+	}
+}
+
+// TestTallyRestart: what a signal interrupted and was made again has not failed.
+func TestTallyRestart(t *testing.T) {
+	tally := NewTally()
+	r := restartRecord
+	tally.Add(&r)
+	for c, o := range tally.creators {
+		if o.failed != 0 || o.created != 0 {
+			t.Errorf("%q: a restart counts as %+v", c.comm, *o)
+		}
 	}
 }
 

@@ -53,9 +53,11 @@ func (t *Tally) Add(r *decode.Record) {
 			t.creators[key] = o
 		}
 	}
-	if r.Failed() {
+	switch {
+	case r.Errno().IsRestart(): // nothing came of it, and nothing failed
+	case r.Failed():
 		o.failed++
-	} else {
+	default:
 		o.created++
 	}
 }
@@ -70,7 +72,7 @@ func (t *Tally) WriteText(w io.Writer) error {
 	for _, s := range sortedKeys(t.shapes, func(s shape) uint64 { return t.shapes[s] }) {
 		result := "ok"
 		if s.errno != 0 {
-			result = s.errno.Name()
+			result = s.errno.String()
 		}
 		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\n", t.shapes[s], s.kind, s.call, result)
 	}

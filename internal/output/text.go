@@ -5,6 +5,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/forktrace/forktrace/decode"
@@ -47,8 +48,11 @@ func (t *Text) Header() error {
 		at := len(t.buf)
 		t.buf = append(t.buf, c.title...)
 		if i < last {
-			t.buf = append(pad(t.buf, at, c.width, c.right), ' ')
+			t.buf = append(pad(t.buf, at, c.width-len(c.title), c.right), ' ')
 		}
+	}
+	if t.opts.LineWidth > 0 {
+		t.buf = cut(t.buf, 0, t.opts.LineWidth)
 	}
 	t.buf = append(t.buf, '\n')
 	return t.Flush()
@@ -70,13 +74,16 @@ func (t *Text) Creation(r *decode.Record) error {
 		if i == last {
 			break
 		}
-		t.buf = pad(t.buf, at, c.width, c.right)
+		missing := c.width - utf8.RuneCount(t.buf[at:])
 		if colored {
 			t.buf = append(t.buf, colorReset...)
 		}
-		t.buf = append(t.buf, ' ')
+		t.buf = append(pad(t.buf, at, missing, c.right), ' ')
 	}
-	t.buf = t.endLine(t.buf, line)
+	t.buf = t.endLine(t.buf, line, t.opts.Verbose)
+	if r.Failed() {
+		t.buf = t.appendReason(t.buf, line, decode.FailureText(r))
+	}
 	if t.opts.Verbose {
 		t.buf = t.appendDetails(t.buf, r)
 	}
@@ -87,44 +94,86 @@ func (t *Text) Creation(r *decode.Record) error {
 	return nil
 }
 
-// endLine cuts a line to the terminal's width and ends it.
-func (t *Text) endLine(dst []byte, start int) []byte {
+// endLine ends a line, cut to the terminal's width unless all of it is wanted.
+func (t *Text) endLine(dst []byte, start int, full bool) []byte {
 	for len(dst) > start && dst[len(dst)-1] == ' ' {
 		dst = dst[:len(dst)-1]
 	}
-	if t.opts.LineWidth > 0 && !t.opts.Verbose {
+	if t.opts.LineWidth > 0 && !full {
 		dst = cut(dst, start, t.opts.LineWidth)
 	}
 	return append(dst, '\n')
 }
 
-// cut shortens what follows start to a number of characters, not counting escape
-// sequences, and marks that it did.
-func cut(dst []byte, start, width int) []byte {
-	shown, fits := 0, start
-	for i := start; i < len(dst); {
-		if dst[i] == '\x1b' {
-			for i < len(dst) && dst[i] != 'm' {
+// reasonIndent is where the meaning of a failure begins when it needs lines of its own.
+const reasonIndent = 4
+
+// appendReason says what a failure means: at the end of its line, which starts at start,
+// if it fits there, else below it, folded at words.
+func (t *Text) appendReason(dst []byte, start int, reason string) []byte {
+	const gap = 2
+	used := shown(dst[start : len(dst)-1])
+	if t.opts.LineWidth == 0 || used+gap+len(reason) <= t.opts.LineWidth {
+		return append(append(append(dst[:len(dst)-1], "  "...), reason...), '\n')
+	}
+	room := max(t.opts.LineWidth-reasonIndent, 1)
+	for len(reason) > 0 {
+		n := len(reason)
+		if n > room {
+			n = max(strings.LastIndexByte(reason[:room+1], ' '), 0)
+			if n == 0 { // a word longer than the line
+				n = room
+			}
+		}
+		for range reasonIndent {
+			dst = append(dst, ' ')
+		}
+		dst = append(append(dst, reason[:n]...), '\n')
+		reason = strings.TrimPrefix(reason[n:], " ")
+	}
+	return dst
+}
+
+// eachShown calls f with the end of every character that takes a place on the screen:
+// escape sequences, which only we write, take none.
+func eachShown(text []byte, f func(end int)) {
+	for i := 0; i < len(text); {
+		if text[i] == '\x1b' {
+			for i < len(text) && text[i] != 'm' {
 				i++
 			}
 			i++
 			continue
 		}
-		_, n := utf8.DecodeRune(dst[i:])
+		_, n := utf8.DecodeRune(text[i:])
 		i += n
-		if shown++; shown == width-1 {
-			fits = i
-		}
+		f(i)
 	}
-	if shown <= width {
+}
+
+// shown is how many characters of a line a person sees.
+func shown(text []byte) (n int) {
+	eachShown(text, func(int) { n++ })
+	return n
+}
+
+// cut shortens what follows start to a number of characters and marks that it did.
+func cut(dst []byte, start, width int) []byte {
+	n, fits := 0, start
+	eachShown(dst[start:], func(end int) {
+		if n++; n == width-1 {
+			fits = start + end
+		}
+	})
+	if n <= width {
 		return dst
 	}
 	return append(dst[:fits], "…"...)
 }
 
-// pad fills a column from at to its width, on the left if it is to be flush right.
-func pad(dst []byte, at, width int, right bool) []byte {
-	missing := width - utf8.RuneCount(dst[at:])
+// pad fills a column, which starts at at, with missing spaces: on the left if it is to be
+// flush right.
+func pad(dst []byte, at, missing int, right bool) []byte {
 	for range missing {
 		dst = append(dst, ' ')
 	}

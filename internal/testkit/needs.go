@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// NeedRoot skips a test that really traces when this is not root.
+// NeedRoot skips a test that really traces, or changes the machine, when this is not root.
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs: root: it attaches BPF programs")
+		t.Skip("needs: root: it traces the machine or changes it")
 	}
 }
 

@@ -33,7 +33,8 @@ func New(t testing.TB, args ...string) *Run {
 	t.Helper()
 	dir := t.TempDir()
 	r := &Run{File: filepath.Join(dir, "events"), ready: filepath.Join(dir, "ready")}
-	all := []string{"trace", "--format", "json", "-o", r.File, "--ready-file", r.ready}
+	// bounded in time, should the test be killed itself
+	all := []string{"trace", "--format", "json", "-o", r.File, "--ready-file", r.ready, "-d", "5m"}
 	r.Cmd = exec.Command(Forktrace(t), append(append(all, PlanArgs()...), args...)...)
 	r.Cmd.Stdout, r.Cmd.Stderr = &r.Stdout, &r.Stderr
 	return r
