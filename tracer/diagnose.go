@@ -71,15 +71,16 @@ type Diagnosis struct {
 func Diagnose(plan Plan) *Diagnosis {
 	d := &Diagnosis{}
 	o := Options{Details: true, Plan: plan}
-	if d.Err = errors.Join(checkPrivilege(), checkKernel()); d.Err != nil {
+	kernel, err := kernelTypes()
+	if d.Err = errors.Join(checkPrivilege(), err); d.Err != nil {
 		return d
 	}
-	d.Traits = traits()
+	d.Traits = traits(kernel)
 	if err := rlimit.RemoveMemlock(); err != nil {
 		d.Err = explainRefusal(fmt.Errorf("raising the limit of locked memory: %w", err))
 		return d
 	}
-	k, err := loadMaps(&o)
+	k, err := loadMaps(kernel, &o)
 	if err != nil {
 		d.Err = explainRefusal(err)
 		return d
@@ -87,7 +88,7 @@ func Diagnose(plan Plan) *Diagnosis {
 	defer k.close()
 	for i := range Hooks {
 		h := &Hooks[i]
-		l, p, err := k.try(h)
+		l, p, err := k.try(h, k.cache)
 		if err == nil {
 			err = errors.Join(l.Close(), p.Close())
 		}
@@ -116,11 +117,7 @@ var traitTable = []struct {
 }
 
 // traits looks them up in the kernel's BTF; those that cannot be looked up are left out.
-func traits() []Trait {
-	kernel, err := btf.LoadKernelSpec()
-	if err != nil {
-		return nil
-	}
+func traits(kernel *btf.Spec) []Trait {
 	var found []Trait
 	for _, t := range traitTable {
 		var s *btf.Struct

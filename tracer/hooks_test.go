@@ -39,7 +39,7 @@ func TestEveryNeedHasAHook(t *testing.T) {
 	for _, h := range Hooks {
 		offered[h.Need] = true
 	}
-	for _, need := range (&Options{Launch: true}).needs() {
+	for _, need := range append((&Options{Launch: true}).needs(), NeedCreated) {
 		if !offered[need] {
 			t.Errorf("no hook for %s", need)
 		}
@@ -53,7 +53,7 @@ func TestKnobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := configure(spec, &Options{NoFailures: true}); err != nil {
+	if err := configure(spec, spec.Types, &Options{NoFailures: true}); err != nil {
 		t.Fatal(err)
 	}
 	for _, knob := range []string{"filter_tree", "filter_uid", "filter_comm", "filter_cgroup", "failed_only", "follow", "details"} {

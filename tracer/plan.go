@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -35,17 +36,16 @@ type Attempt struct {
 	Err  error
 }
 
-// needs of a trace with these options, in the order in which they are attached.
+// needs of a trace with these options, beside successes, in the order of attaching.
 func (o *Options) needs() []Need {
 	n := []Need{}
-	// ends first, so that no process that joins the tree can leave it unseen
 	if o.filtersTree() {
 		n = append(n, NeedExited)
 	}
 	if !o.NoFailures {
 		n = append(n, NeedFailed, NeedRefused, NeedClone3, NeedSeccomp)
 	}
-	return append(n, NeedRequest, NeedCreated)
+	return append(n, NeedRequest)
 }
 
 // essential needs are those without which there is nothing to trace.
@@ -72,12 +72,12 @@ type kernelSide struct {
 }
 
 // loadMaps creates the maps with the options' sizes and knobs, but no program yet.
-func loadMaps(o *Options) (*kernelSide, error) {
+func loadMaps(kernel *btf.Spec, o *Options) (*kernelSide, error) {
 	spec, err := loadBpf()
 	if err != nil {
 		return nil, fmt.Errorf("reading the built-in BPF object: %w", err)
 	}
-	if err := configure(spec, o); err != nil {
+	if err := configure(spec, kernel, o); err != nil {
 		return nil, err
 	}
 	k := &kernelSide{spec: spec, cache: btf.NewCache()}
@@ -97,7 +97,7 @@ type closerFunc func()
 func (f closerFunc) Close() error { f(); return nil }
 
 // configure sets knobs and sizes in the specification.
-func configure(spec *ebpf.CollectionSpec, o *Options) error {
+func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 	buffer, err := o.bufferSize()
 	if err != nil {
 		return err
@@ -112,10 +112,6 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 		"comms":     max(uint32(len(o.Comms)), 1),
 	} {
 		spec.Maps[name].MaxEntries = size
-	}
-	hasParameter, err := seccompHasParameter()
-	if err != nil {
-		return err
 	}
 	var launcher, launcherNS uint32
 	if o.Launch {
@@ -136,7 +132,7 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 		"launcher":      launcher,
 
 		"launcher_pid_ns":       launcherNS,
-		"seccomp_has_parameter": hasParameter,
+		"seccomp_has_parameter": seccompHasParameter(kernel),
 		"wake_bytes":            o.wakeBytes(buffer),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {
@@ -148,17 +144,13 @@ func configure(spec *ebpf.CollectionSpec, o *Options) error {
 
 // seccompHasParameter says whether this kernel's __secure_computing takes an argument, as
 // it did up to 6.14. Where BTF does not know the function nothing is attached to it.
-func seccompHasParameter() (bool, error) {
-	kernel, err := btf.LoadKernelSpec()
-	if err != nil {
-		return false, fmt.Errorf("reading the kernel's BTF: %w", err)
-	}
+func seccompHasParameter(kernel *btf.Spec) bool {
 	var fn *btf.Func
 	if err := kernel.TypeByName("__secure_computing", &fn); err != nil {
-		return false, nil
+		return false
 	}
 	proto, ok := fn.Type.(*btf.FuncProto)
-	return ok && len(proto.Params) > 0, nil
+	return ok && len(proto.Params) > 0
 }
 
 func b2u(b bool) uint32 {
@@ -168,22 +160,61 @@ func b2u(b bool) uint32 {
 	return 0
 }
 
-// attachAll serves all needs and then lets the hooks report.
+// served is a need with the hook that was attached for it.
+type served struct {
+	Attached
+	link    io.Closer
+	program *ebpf.Program
+}
+
+// keep takes what was attached into the kernel side.
+func (k *kernelSide) keep(s *served) {
+	k.attached = append(k.attached, s.Attached)
+	if s.Hook != nil {
+		k.links = append(k.links, s.link)
+		k.programs = append(k.programs, s.program)
+		k.held = append(k.held, s.program)
+	}
+}
+
+// attachAll serves all needs and then lets the hooks report. Verifying the program for
+// successes takes longest, so it is done beside the rest.
 func (k *kernelSide) attachAll(o *Options) error {
-	served := map[Need]bool{}
+	var created *served
+	var createdErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { created, createdErr = k.serve(o, NeedCreated, btf.NewCache()) })
+	err := k.attachOthers(o)
+	wg.Wait()
+	if created != nil {
+		k.keep(created)
+	}
+	if err := errors.Join(err, createdErr); err != nil {
+		return err
+	}
+	return k.arm()
+}
+
+// attachOthers serves all needs but successes.
+func (k *kernelSide) attachOthers(o *Options) error {
+	covered := map[Need]bool{}
 	for _, need := range o.needs() {
-		if served[need] || need == NeedRequest && !o.Details && !k.needsEntry() {
+		if covered[need] || need == NeedRequest && !o.Details && !k.needsEntry() {
 			continue
 		}
-		covers, err := k.attach(o, need)
+		s, err := k.serve(o, need, k.cache)
 		if err != nil {
 			return err
 		}
-		for _, n := range covers {
-			served[n] = true
+		k.keep(s)
+		if s.Hook == nil {
+			continue
+		}
+		for _, n := range s.Hook.Covers {
+			covered[n] = true
 		}
 	}
-	return k.arm()
+	return nil
 }
 
 // needsEntry says whether failures come from a hook that does not see the arguments.
@@ -224,28 +255,23 @@ func (k *kernelSide) arm() error {
 	return nil
 }
 
-// attach serves one need with the first hook that works, and returns all needs that this
-// hook serves.
-func (k *kernelSide) attach(o *Options, need Need) ([]Need, error) {
+// serve attaches the first hook that works for a need; for one that is not essential
+// there need be none.
+func (k *kernelSide) serve(o *Options, need Need, cache *btf.Cache) (*served, error) {
 	var tried []Attempt
 	for i := range Hooks {
 		h := &Hooks[i]
 		if h.Need != need || !o.wants(h) {
 			continue
 		}
-		link, program, err := k.try(h)
+		link, program, err := k.try(h, cache)
 		if err == nil {
-			k.links = append(k.links, link)
-			k.programs = append(k.programs, program)
-			k.held = append(k.held, program)
-			k.attached = append(k.attached, Attached{need, h, tried})
-			return h.Covers, nil
+			return &served{Attached{need, h, tried}, link, program}, nil
 		}
 		tried = append(tried, Attempt{h, err})
 	}
 	if !need.essential() {
-		k.attached = append(k.attached, Attached{need, nil, tried})
-		return nil, nil
+		return &served{Attached: Attached{need, nil, tried}}, nil
 	}
 	return nil, &noHookError{need, tried}
 }
@@ -267,14 +293,14 @@ func (e *noHookError) Unwrap() []error {
 }
 
 // try loads a hook's program and attaches it: only attaching shows that a hook works.
-func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
+func (k *kernelSide) try(h *Hook, cache *btf.Cache) (io.Closer, *ebpf.Program, error) {
 	one := k.spec.Copy()
 	prog := one.Programs[h.Program]
 	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
 	if h.attach.prepare != nil {
 		h.attach.prepare(prog, h.Symbol)
 	}
-	coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: k.maps, Cache: k.cache})
+	coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: k.maps, Cache: cache})
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, err)
 	}

@@ -44,16 +44,17 @@ func checkPrivilege() error {
 	return nil
 }
 
-// checkKernel returns a *KernelError when something that every plan needs is missing.
-func checkKernel() error {
-	if _, err := btf.LoadKernelSpec(); err != nil {
-		return &KernelError{
+// kernelTypes reads the kernel's BTF, which every plan needs, or returns a *KernelError.
+func kernelTypes() (*btf.Spec, error) {
+	kernel, err := btf.LoadKernelSpec()
+	if err != nil {
+		return nil, &KernelError{
 			Feature: "it has no readable BTF (/sys/kernel/btf/vmlinux)",
 			Help:    "a kernel built with CONFIG_DEBUG_INFO_BTF=y has it; containers must not hide /sys/kernel/btf",
 			Err:     err,
 		}
 	}
-	return nil
+	return kernel, nil
 }
 
 // guard is something that makes the kernel refuse what capabilities allow.

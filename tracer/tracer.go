@@ -33,19 +33,20 @@ func New(o Options) (*Tracer, error) {
 	if err := checkPrivilege(); err != nil {
 		return nil, err
 	}
-	if err := checkKernel(); err != nil {
+	kernel, err := kernelTypes()
+	if err != nil {
 		return nil, err
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
 	}
-	kernel, err := loadMaps(&o)
+	side, err := loadMaps(kernel, &o)
 	if err != nil {
 		return nil, explainRefusal(err)
 	}
-	t := &Tracer{kernel: kernel}
+	t := &Tracer{kernel: side}
 	if err := t.start(&o); err != nil {
-		return nil, errors.Join(explainRefusal(err), kernel.close())
+		return nil, errors.Join(explainRefusal(err), side.close())
 	}
 	return t, nil
 }

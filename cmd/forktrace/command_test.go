@@ -50,7 +50,8 @@ func TestCommandStatus(t *testing.T) {
 func TestCommandTerminated(t *testing.T) {
 	testkit.NeedRoot(t)
 	here := filepath.Join(t.TempDir(), "here")
-	script := `trap 'echo bye; exit 9' TERM; : >"$0"; while :; do sleep 0.05; done`
+	// bounded, should nobody tell it to end
+	script := `trap 'echo bye; exit 9' TERM; : >"$0"; for i in $(seq 400); do sleep 0.05; done`
 	r := testkit.New(t, "--", "sh", "-c", script, here).Launch(t)
 	testkit.Eventually(t, "the command", func() error { _, err := os.Stat(here); return err })
 	r.Terminate(t)

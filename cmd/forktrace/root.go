@@ -54,8 +54,26 @@ Without one of the commands below it is "forktrace trace" and takes the same opt
 		return usagef("%w (see '%s --help')", err, c.CommandPath())
 	})
 	root.AddCommand(newTrace(), newDoctor(), newExplain(), newVersion())
+	root.InitDefaultCompletionCmd()
+	strictCompletion(root)
 	addGenerators(root)
 	return root
+}
+
+// strictCompletion makes an unknown shell an error: the library prints help and succeeds.
+func strictCompletion(root *cobra.Command) {
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return unknownCommand(c, args[0])
+		}
+	}
 }
 
 // isCommand says whether a name is that of a command.

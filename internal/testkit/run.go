@@ -37,6 +37,7 @@ func New(t testing.TB, args ...string) *Run {
 	all := []string{"trace", "--format", "json", "-o", r.File, "--ready-file", r.ready, "-d", "5m"}
 	r.Cmd = exec.Command(Forktrace(t), append(append(all, PlanArgs()...), args...)...)
 	r.Cmd.Stdout, r.Cmd.Stderr = &r.Stdout, &r.Stderr
+	r.Cmd.WaitDelay = 5 * time.Second // processes that a command left behind may hold the pipes
 	return r
 }
 
