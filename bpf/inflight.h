@@ -190,6 +190,11 @@ static __always_inline void apply_inflight(struct event *e, const struct infligh
 	e->set_tid_size = in->set_tid_size;
 	__builtin_memcpy(e->set_tid, in->set_tid, sizeof(e->set_tid));
 	e->have |= in->have;
+	/* arguments that the caller's call does not have */
+	if (e->entry != ENTRY_CLONE3)
+		e->have &= ~HAVE_STACK_SIZE;
+	if (e->entry == ENTRY_FORK || e->entry == ENTRY_VFORK)
+		e->have &= ~HAVE_STACK;
 }
 
 /* The entry that the request itself tells of; ENTRY_UNKNOWN when a system call made it, or an old kernel. */

@@ -66,7 +66,10 @@ const (
 // allRefusals are the needs that the exit of a system call serves at once.
 var allRefusals = []Need{NeedRefused, NeedClone3, NeedSeccomp}
 
-// Hooks is the table of attach points: for each need in order of preference.
+// Hooks is the table of attach points: for each need in order of preference. For returns
+// a plain kretprobe comes before kprobe.multi: up to 6.13 the latter tracks two calls for
+// each processor (kernel/trace/fprobe.c), the former at least ten (kernel/kprobes.c), and
+// what is beyond is missed.
 var Hooks = []Hook{
 	{
 		Name: "tp_btf/task_newtask", Need: NeedCreated, Program: "task_newtask", attach: attachBTF,
@@ -97,12 +100,12 @@ var Hooks = []Hook{
 		Symbol: "copy_process", attach: attachTrampoline, Gives: givesFailure, Cost: payFailure,
 	},
 	{
-		Name: "kretprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
-		Symbol: "copy_process", attach: attachKretprobeMulti, Gives: givesFailure, Cost: payCreation,
-	},
-	{
 		Name: "kretprobe/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
 		Symbol: "copy_process", attach: attachKretprobe, Gives: givesFailure, Cost: payCreation,
+	},
+	{
+		Name: "kretprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
+		Symbol: "copy_process", attach: attachKretprobeMulti, Gives: givesFailure, Cost: payCreation,
 	},
 	{
 		Name: "syscalls:sys_exit_{clone,clone3,fork,vfork}", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
@@ -124,12 +127,12 @@ var Hooks = []Hook{
 		Symbol: "kernel_clone", attach: attachTrampoline, Gives: givesRefused, Cost: payFailure,
 	},
 	{
-		Name: "kretprobe.multi/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
-		Symbol: "kernel_clone", attach: attachKretprobeMulti, Gives: givesRefused, Cost: payCreation,
-	},
-	{
 		Name: "kretprobe/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
 		Symbol: "kernel_clone", attach: attachKretprobe, Gives: givesRefused, Cost: payCreation,
+	},
+	{
+		Name: "kretprobe.multi/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
+		Symbol: "kernel_clone", attach: attachKretprobeMulti, Gives: givesRefused, Cost: payCreation,
 	},
 
 	{
@@ -137,12 +140,12 @@ var Hooks = []Hook{
 		Symbol: clone3Symbol, attach: attachTrampoline, Gives: givesClone3, Cost: payFailure,
 	},
 	{
-		Name: "kretprobe.multi/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
-		Symbol: clone3Symbol, attach: attachKretprobeMulti, Gives: givesClone3, Cost: payCreation,
-	},
-	{
 		Name: "kretprobe/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
 		Symbol: clone3Symbol, attach: attachKretprobe, Gives: givesClone3, Cost: payCreation,
+	},
+	{
+		Name: "kretprobe.multi/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
+		Symbol: clone3Symbol, attach: attachKretprobeMulti, Gives: givesClone3, Cost: payCreation,
 	},
 
 	{
@@ -150,24 +153,24 @@ var Hooks = []Hook{
 		Symbol: "__secure_computing", attach: attachTrampoline, Gives: givesSeccomp, Cost: payFiltered,
 	},
 	{
-		Name: "kretprobe.multi/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
-		Symbol: "__secure_computing", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
-	},
-	{
 		Name: "kretprobe/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
 		Symbol: "__secure_computing", attach: attachKretprobe, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "kretprobe.multi/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
+		Symbol: "__secure_computing", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
 	},
 	{
 		Name: "fexit/__seccomp_permit_syscall", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "seccomp_permit_fexit",
 		Symbol: "__seccomp_permit_syscall", attach: attachTrampoline, Gives: givesSeccomp, Cost: payFiltered,
 	},
 	{
-		Name: "kretprobe.multi/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
-		Symbol: "__seccomp_permit_syscall", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
-	},
-	{
 		Name: "kretprobe/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
 		Symbol: "__seccomp_permit_syscall", attach: attachKretprobe, Gives: givesSeccomp, Cost: payFiltered,
+	},
+	{
+		Name: "kretprobe.multi/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
+		Symbol: "__seccomp_permit_syscall", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
 	},
 
 	{

