@@ -121,8 +121,14 @@ static __always_inline bool was_reported(bool outermost)
 static __always_inline int copy_process_begin(struct kernel_clone_args *args, const bool btf)
 {
 	struct task_struct *c = (void *)bpf_get_current_task();
-	struct inflight *in = read_inflight(args, task_flags(c) & PF_KTHREAD, btf);
+	struct cpu_counters *counters = my_counters();
+	__u64 key = (__u64)c;
+	struct inflight *in;
 
+	/* a task is in copy_process once at a time: what is still there has left unseen */
+	if (counters && bpf_map_lookup_elem(&inflights, &key))
+		__sync_fetch_and_add(&counters->missed, 1);
+	in = read_inflight(args, task_flags(c) & PF_KTHREAD, btf);
 	if (in)
 		in->start = bpf_ktime_get_boot_ns();
 	return 0;

@@ -30,6 +30,8 @@ struct cpu_counters {
 	/* attempts that the filters refused */
 	__u64 rejected[CLASS_MAX];
 	__u64 dropped[CLASS_MAX];
+	/* entries of copy_process whose return no hook saw, found at the task's next entry */
+	__u64 missed;
 	/* processes that should have joined the tree and found it full */
 	__u64 tree_full;
 };

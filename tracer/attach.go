@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 )
 
 // attacher is a way to attach a program.
@@ -100,31 +103,73 @@ func (c closers) Close() error {
 	return errors.Join(errs...)
 }
 
-// missed is how often the kernel did not run a program although its hook was hit: kprobes
-// when they hit one another or a bpf(2) call was under way on their CPU, kretprobes when
-// too many calls were under way, any program when it interrupted itself. What a kernel
-// does not tell (links before 6.7, programs before 5.12) counts as none.
-func (k *kernelSide) missed() (n uint64) {
-	for _, p := range k.programs {
-		if stats, err := p.Stats(); err == nil {
-			n += stats.RecursionMisses
+// missed is how many outcomes were not seen because the kernel did not run a program
+// although its hook was hit: kretprobes when too many calls were under way, kprobes when
+// they hit one another, any program when it interrupted itself. What passes copy_process
+// is found by what its entry left behind; for the other hooks, and without one on the
+// entry, the kernel is asked (links from 6.7 on, programs from 5.12).
+func (k *kernelSide) missed() uint64 {
+	n, hasEntry := uint64(0), false
+	for i, a := range k.working() {
+		hasEntry = hasEntry || a.Need == NeedRequest
+		if a.Hook.Symbol != "copy_process" {
+			n += missedBy(k.links[i], k.programs[i])
 		}
 	}
-	for _, c := range k.links {
-		l, ok := c.(link.Link)
-		if !ok {
-			continue
+	if hasEntry {
+		return n + k.leftBehind()
+	}
+	for i, a := range k.working() {
+		if a.Hook.Symbol == "copy_process" {
+			n += missedBy(k.links[i], k.programs[i])
 		}
-		info, err := l.Info()
-		if err != nil {
-			continue
+	}
+	return n
+}
+
+// working are the needs that a hook serves, in the order of links and programs.
+func (k *kernelSide) working() []Attached {
+	return slices.DeleteFunc(slices.Clone(k.attached), func(a Attached) bool { return a.Hook == nil })
+}
+
+// longestCreation is how long a creation may be inside copy_process before its return
+// counts as missed.
+const longestCreation = time.Second
+
+// leftBehind counts the entries of copy_process whose return nobody saw.
+func (k *kernelSide) leftBehind() (n uint64) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
+		return 0
+	}
+	var task uint64
+	var in bpfInflight
+	for it := k.maps["inflights"].Iterate(); it.Next(&task, &in); {
+		if time.Duration(uint64(now.Nano())-in.Start) > longestCreation {
+			n++
 		}
-		if multi := info.KprobeMulti(); multi != nil {
-			n += multi.Missed
-		}
-		if perf := info.PerfEvent(); perf != nil && perf.Kprobe() != nil {
-			n += perf.Kprobe().Missed
-		}
+	}
+	return n
+}
+
+// missedBy asks the kernel what one hook missed.
+func missedBy(c io.Closer, p *ebpf.Program) (n uint64) {
+	if stats, err := p.Stats(); err == nil {
+		n += stats.RecursionMisses
+	}
+	l, ok := c.(link.Link)
+	if !ok {
+		return n
+	}
+	info, err := l.Info()
+	if err != nil {
+		return n
+	}
+	if multi := info.KprobeMulti(); multi != nil {
+		n += multi.Missed
+	}
+	if perf := info.PerfEvent(); perf != nil && perf.Kprobe() != nil {
+		n += perf.Kprobe().Missed
 	}
 	return n
 }

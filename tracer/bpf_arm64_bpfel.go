@@ -35,6 +35,7 @@ type bpfCpuCounters struct {
 	Restarted uint64
 	Rejected  [3]uint64
 	Dropped   [3]uint64
+	Missed    uint64
 	TreeFull  uint64
 }
 

@@ -35,8 +35,8 @@ type Totals struct {
 	Seen    Counts // all attempts that the hooks met
 	Matched Counts // those that passed the filters of the kernel side
 	Dropped Counts // those of them for which the ring buffer had no room
-	// Missed is how often a kprobe could not run, and so a failure or the details of a
-	// request were not seen; known after Read.
+	// Missed is how many failures, or details of requests, were not seen because the
+	// kernel did not run a program although its hook was hit; complete after Read.
 	Missed uint64
 	// TreeFull is how many processes should have been followed and were not, because
 	// the tree was full.
@@ -58,8 +58,9 @@ func (t *Tracer) Totals() (Totals, error) {
 		sum.Seen.add(&c.Rejected)
 		sum.Dropped.add(&c.Dropped)
 		sum.TreeFull += c.TreeFull
+		sum.Missed += c.Missed
 	}
-	sum.Missed = t.missed
+	sum.Missed += t.missed
 	return sum, nil
 }
 

@@ -101,20 +101,31 @@ func (c *command) status() error {
 	return &statusError{status: code}
 }
 
-// handleSignals ends the trace when asked to. While a command runs, the terminal has
-// told it too, and SIGTERM is passed on: its end is waited for, unless asked twice.
-func handleSignals(end func(), child *command) (stop func()) {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	quit := make(chan struct{})
+// signals ends the trace when asked to. While a command runs, the terminal has told it
+// too, and SIGTERM is passed on: its end is waited for, unless asked twice.
+type signals struct {
+	caught chan os.Signal
+	quit   chan struct{}
+	end    func()
+}
+
+// newSignals catches signals from now on; what comes before serve is kept for it.
+func newSignals(end func()) *signals {
+	s := &signals{caught: make(chan os.Signal, 8), quit: make(chan struct{}), end: end}
+	signal.Notify(s.caught, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	return s
+}
+
+// serve acts on signals; child is the traced command, or nil.
+func (s *signals) serve(child *command) {
 	go func() {
 		for asked := 0; ; {
 			select {
-			case <-quit:
+			case <-s.quit:
 				return
-			case sig := <-signals:
+			case sig := <-s.caught:
 				if asked++; child == nil || child.ended() || asked > 1 {
-					end()
+					s.end()
 					continue
 				}
 				if sig != unix.SIGINT {
@@ -123,8 +134,9 @@ func handleSignals(end func(), child *command) (stop func()) {
 			}
 		}
 	}()
-	return func() {
-		signal.Stop(signals)
-		close(quit)
-	}
+}
+
+func (s *signals) stop() {
+	signal.Stop(s.caught)
+	close(s.quit)
 }

@@ -12,7 +12,7 @@ import (
 // that each is seen, once and rightly, and that nothing else is.
 func TestCreations(t *testing.T) {
 	testkit.NeedRoot(t)
-	for _, group := range []string{"calls", "raw", "namespaces", "failures", "unprivileged"} {
+	for _, group := range []string{"calls", "raw", "namespaces", "failures", "unprivileged", "seccomp"} {
 		t.Run(group, func(t *testing.T) {
 			want, got := testkit.TraceCreations(t, nil, "cases", group)
 			if len(want) == 0 {

@@ -78,6 +78,9 @@ func compare(w *testkit.Expectation, e *testkit.Event) (differences []string) {
 	} else if w.Result < 0 {
 		differ("exit_signal", e.ExitSignal, nil)
 	}
+	if w.Layer != "" && e.Layer != nil { // the exit of a system call does not tell
+		differ("layer", *e.Layer, w.Layer)
+	}
 	if w.Result < 0 {
 		differ("errno", deref(e.Errno), decode.Errno(-w.Result).Name())
 	}

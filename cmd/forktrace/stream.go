@@ -35,6 +35,7 @@ type stream struct {
 	printer    printer
 	tally      *output.Tally
 	cgroups    *host.Cgroups
+	symbols    host.Symbols
 	child      *command
 	kinds      []decode.Kind
 	errnos     []decode.Errno
@@ -56,14 +57,16 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	}
 	switch {
 	case o.format == "json":
-		s.printer = output.NewJSON(out, cgroup)
+		j := output.NewJSON(out, cgroup)
+		j.Symbol = s.symbols.Name
+		s.printer = j
 	case o.summary:
 		s.tally = output.NewTally()
 		s.printer = silent{}
 	default:
 		s.printer = output.NewText(out, diag, output.TextOptions{
 			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
-			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroup: cgroup,
+			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroup: cgroup, Symbol: s.symbols.Name,
 		})
 	}
 	return s

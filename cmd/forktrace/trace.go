@@ -123,6 +123,8 @@ func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error 
 		ctx, cancel = context.WithTimeout(ctx, t.duration)
 		defer cancel()
 	}
+	signals := newSignals(cancel)
+	defer signals.stop()
 	s.tellPlan(o)
 	if err := s.printer.Header(); err != nil && !errors.Is(err, unix.EPIPE) {
 		return fmt.Errorf("writing: %w", err)
@@ -139,8 +141,7 @@ func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error 
 			return err
 		}
 	}
-	stop := handleSignals(cancel, child)
-	defer stop()
+	signals.serve(child)
 
 	s.child = child
 	if err := s.tracer.Read(ctx, s); err != nil && !errors.Is(err, unix.EPIPE) {

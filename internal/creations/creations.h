@@ -60,11 +60,12 @@ struct expect {
 	const char *kind; /* NULL: not compared */
 	const char *call; /* NULL: not compared */
 	uint64_t flags;
-	int flags_known; /* 0: the tracer cannot know them */
-	int exit_signal; /* -1: not compared */
-	long result;	 /* child's tid or -errno */
-	long tid;	 /* creator */
-	int shares;	 /* print what the flags promise */
+	int flags_known;   /* 0: the tracer cannot know them */
+	int exit_signal;   /* -1: not compared */
+	long result;	   /* child's tid or -errno */
+	long tid;	   /* creator */
+	const char *layer; /* that refuses, for tracers that can know it; NULL: not compared */
+	int shares;	   /* print what the flags promise */
 };
 void expect(const struct expect *e);
 /* calls.c: one for a fork() of the C library */
@@ -75,6 +76,9 @@ void group_raw(void);
 void group_namespaces(void);
 void group_failures(void);
 void group_unprivileged(void);
+void group_seccomp(void);
+/* guard.c: from here on a system call answers with an error, by a seccomp filter */
+int refuse_call(long nr, int err);
 int run_load(int procs, int n);
 int run_tree(int depth, int width);
 int run_kernel(void);

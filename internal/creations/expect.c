@@ -34,6 +34,8 @@ void expect(const struct expect *e)
 	       e->result);
 	if (e->kind)
 		printf(",\"kind\":\"%s\"", e->kind);
+	if (e->layer)
+		printf(",\"layer\":\"%s\"", e->layer);
 	if (e->call)
 		printf(",\"call\":\"%s\"", e->call);
 	if (e->flags_known)

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Makes the kernel create tasks of its own, and a guard for bpf(2). */
+/* Makes the kernel create tasks of its own. */
 #define _GNU_SOURCE
 #include "creations.h"
-#include <linux/filter.h>
 #include <linux/if_tun.h>
 #include <linux/io_uring.h>
-#include <linux/seccomp.h>
 #include <net/if.h>
-#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
@@ -83,23 +80,4 @@ int run_kernel(void)
 	user_mode_helper();
 	kernel_thread();
 	return 0;
-}
-
-int run_without_bpf(char **argv)
-{
-	struct sock_filter filter[] = {
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_bpf, 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {sizeof(filter) / sizeof(filter[0]), filter};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog)) {
-		perror("seccomp");
-		return 1;
-	}
-	execvp(argv[0], argv);
-	perror(argv[0]);
-	return 127;
 }

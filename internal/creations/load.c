@@ -46,6 +46,7 @@ int run_load(int procs, int n)
 		int share = (n - procs) / procs + (p < (n - procs) % procs);
 
 		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL); /* whoever ends the load ends all of it */
 			worker(share, counts[p]);
 			_exit(0);
 		}

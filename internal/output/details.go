@@ -29,6 +29,11 @@ func (t *Text) appendDetails(dst []byte, r *decode.Record) []byte {
 			dst = decode.AppendHex(dst, v)
 		}
 	}
+	if r.Have&decode.HaveFn != 0 && t.opts.Symbol != nil {
+		if name, ok := t.opts.Symbol(r.Fn); ok {
+			dst = AppendSafe(append(dst, " function="...), []byte(name))
+		}
+	}
 	if r.Have&decode.HaveCgroupFD != 0 {
 		dst = strconv.AppendInt(append(dst, " cgroup_fd="...), int64(r.CgroupFD), 10)
 	}

@@ -15,6 +15,9 @@ const SchemaVersion = 1
 
 // JSON writes one object a line. What is not known is absent.
 type JSON struct {
+	// Symbol names the function at a kernel address; it may be nil.
+	Symbol func(address uint64) (string, bool)
+
 	out    io.Writer
 	cgroup func(id uint64) (string, bool)
 	clock  Clock
@@ -46,7 +49,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 	if call := r.Call(); call != "" {
 		o.text("call", call)
 	}
-	appendRequest(&o, r)
+	j.appendRequest(&o, r)
 	if r.Have&decode.HaveDuration != 0 {
 		o.uint("took_ns", r.Duration)
 	}
@@ -68,7 +71,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 	return nil
 }
 
-func appendRequest(o *object, r *decode.Record) {
+func (j *JSON) appendRequest(o *object, r *decode.Record) {
 	if r.Have&decode.HaveFlags != 0 {
 		o.hex("flags", r.Flags)
 		o.key("flag_names")
@@ -94,6 +97,11 @@ func appendRequest(o *object, r *decode.Record) {
 	for i := range requestFields {
 		if v, ok := requestFields[i].value(r); ok {
 			o.hex(requestFields[i].name, v)
+		}
+	}
+	if r.Have&decode.HaveFn != 0 && j.Symbol != nil {
+		if name, ok := j.Symbol(r.Fn); ok {
+			o.string("function", name)
 		}
 	}
 	if r.Have&decode.HaveCgroupFD != 0 {

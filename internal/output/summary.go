@@ -53,7 +53,7 @@ func (s *Summary) WriteText(w io.Writer) error {
 			s.KernelForks, int64(s.KernelForks)-int64(s.SeenCreated))
 	}
 	if s.Missed > 0 {
-		fmt.Fprintf(&b, "forktrace: %d times a kprobe could not run: failures, or details of requests, were missed\n", s.Missed)
+		fmt.Fprintf(&b, "forktrace: %d attempts were not seen to their end: the kernel did not run the hook, as it does with kretprobes when too many calls are under way\n", s.Missed)
 	}
 	if s.TreeFull > 0 {
 		fmt.Fprintf(&b, "forktrace: %d processes were not followed: the tree of followed processes was full\n", s.TreeFull)

@@ -19,6 +19,7 @@ type TextOptions struct {
 	LineWidth int // of the terminal; 0: no limit
 	PidMax    int // largest pid of the machine, for the width of columns
 	Cgroup    func(id uint64) (path string, ok bool)
+	Symbol    func(address uint64) (name string, ok bool) // of a kernel function; may be nil
 }
 
 // Text writes one line a record, with aligned columns.

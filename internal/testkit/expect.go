@@ -15,6 +15,7 @@ type Expectation struct {
 	Entry      string          `json:"entry"`
 	Kind       string          `json:"kind"`
 	Call       string          `json:"call"`
+	Layer      string          `json:"layer"` // of a failure, for plans that can know it
 	Tid        int64           `json:"tid"` // the creator's
 	Flags      *string         `json:"flags"`
 	ExitSignal *int            `json:"exit_signal"`
