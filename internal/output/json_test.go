@@ -150,7 +150,7 @@ func compareFacts(t *testing.T, group decode.FactGroup, object map[string]schema
 // TestJSONRequestTable: each argument of the table of the printer is in the schema.
 func TestJSONRequestTable(t *testing.T) {
 	request := schemaDefs(t)["request"].Properties
-	names := []string{"cgroup_fd", "set_tid_size", "set_tid", "reread"}
+	names := []string{"function", "cgroup_fd", "set_tid_size", "set_tid", "reread"}
 	for _, f := range requestFields {
 		names = append(names, f.name)
 	}
