@@ -2,9 +2,10 @@
 /*
  * The kernel does not run a BPF program for a second task while it is in the middle of
  * running it for a first one on the same CPU: what the second did is missed, and only
- * counted (recursion_misses). Trampolines can always be preempted like that, tracepoints
- * can from 7.0 on. So programs keep the CPU to themselves while they run, where the
- * kernel lets them (6.10). What is left is the few instructions before they get to say so.
+ * counted (recursion_misses). Trampolines can be preempted like that on all kernels,
+ * tracepoints on 7.2 and 7.3. So programs keep the CPU to themselves while they work,
+ * where the kernel lets them (6.10). A preemption that falls due meanwhile still comes
+ * before the kernel counts the program as done: what is then missed is reported.
  */
 #ifndef FORKTRACE_PREEMPT_H
 #define FORKTRACE_PREEMPT_H

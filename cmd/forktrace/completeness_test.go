@@ -39,6 +39,7 @@ func TestCompleteness(t *testing.T) {
 		if load.Created != n {
 			t.Fatalf("the load made %d creations, not %d", load.Created, n)
 		}
+		needNothingMissed(t, &s.Summary)
 		checkLoadSeen(t, s.Creations, pid, load)
 		checkSequence(t, s)
 		if sum := s.Summary; sum.Lost != 0 || sum.Received != sum.Matched() || sum.Failed < uint64(load.Failed) {
@@ -53,6 +54,23 @@ func TestCompleteness(t *testing.T) {
 		}
 		t.Logf("try %d: %v", try, err)
 	}
+}
+
+// needNothingMissed skips the exact comparisons where the kernel says that it did not run
+// our programs each time, as from 7.2 on when one creation preempts another
+// (docs/known-limits.md). What it missed must be counted: no more may be missing than that.
+func needNothingMissed(t *testing.T, s *testkit.Summary) {
+	t.Helper()
+	if s.Missed == 0 {
+		return
+	}
+	if !testkit.InGuest() {
+		t.Errorf("%d missed on this kernel", s.Missed)
+	}
+	if s.KernelForks != nil && *s.KernelForks > s.SeenCreated+s.Missed {
+		t.Errorf("the kernel counted %d, seen %d, missed %d: some are not accounted for", *s.KernelForks, s.SeenCreated, s.Missed)
+	}
+	t.Skipf("needs: programs that are run each time: %d missed", s.Missed)
 }
 
 // checkLoadSeen counts the creations of the load's tree.
@@ -120,6 +138,7 @@ func TestTinyBuffer(t *testing.T) {
 			r.WantStatus(t, c.status)
 			s := testkit.ReadStream[testkit.Brief](t, r.File)
 			sum := s.Summary
+			needNothingMissed(t, &sum)
 			switch {
 			case sum.Lost == 0:
 				t.Error("nothing was lost: this load says nothing about loss")
