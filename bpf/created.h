@@ -79,6 +79,15 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	read_created_request(e, regs, c, btf);
 }
 
+/* A request that came to its end without a record: it must not count as missed. */
+static __always_inline void forget_inflight(struct task_struct *c)
+{
+	__u64 key = (__u64)c;
+
+	if (has_entry_hook)
+		bpf_map_delete_elem(&inflights, &key);
+}
+
 static __always_inline int created(struct task_struct *p, __u64 clone_flags, struct task_struct *c,
 				   struct pt_regs *regs, const bool btf)
 {
@@ -91,11 +100,14 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		tree_follow(counters, p->tgid);
 	if (!wanted(CLASS_CREATED, clone_flags)) {
 		__sync_fetch_and_add(&counters->rejected[CLASS_CREATED], 1);
+		forget_inflight(c);
 		return 0;
 	}
 	e = emit_begin(counters, CLASS_CREATED, btf);
-	if (!e)
+	if (!e) {
+		forget_inflight(c);
 		return 0;
+	}
 	record_created(e, p, clone_flags, c, regs, btf);
 	emit_end(e);
 	return 0;

@@ -125,6 +125,9 @@ static __always_inline int copy_process_begin(struct kernel_clone_args *args, co
 	__u64 key = (__u64)c;
 	struct inflight *in;
 
+	/* not before all hooks are there that see how it ends */
+	if (!armed)
+		return 0;
 	/* a task is in copy_process once at a time: what is still there has left unseen */
 	if (counters && bpf_map_lookup_elem(&inflights, &key))
 		__sync_fetch_and_add(&counters->missed, 1);

@@ -60,7 +60,9 @@ func (t *Tracer) Totals() (Totals, error) {
 		sum.TreeFull += c.TreeFull
 		sum.Missed += c.Missed
 	}
-	sum.Missed += t.missed
+	if t.settled {
+		sum.Missed = t.missed
+	}
 	return sum, nil
 }
 

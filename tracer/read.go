@@ -32,6 +32,10 @@ func (t *Tracer) Read(ctx context.Context, h Handler) error {
 	t.ended = time.Now()
 	t.forks, t.forksErr = t.compareForks()
 	t.missed = t.kernel.missed()
+	if totals, totalsErr := t.Totals(); totalsErr == nil {
+		t.missed += totals.Missed
+	}
+	t.settled = true // what follows sees hooks that are half detached
 	if detachErr := t.Detach(); err != nil || detachErr != nil {
 		return errors.Join(err, detachErr)
 	}

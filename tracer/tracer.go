@@ -22,6 +22,7 @@ type Tracer struct {
 	forks    uint64 // creations that the kernel counted until the end
 	forksErr error
 	missed   uint64
+	settled  bool // missed is final
 	loss     lossMeter
 	began    time.Time
 	ended    time.Time
