@@ -29,8 +29,8 @@ const volatile __u32 launcher_pid_ns;
 bool launching;
 
 /*
- * Read also what only JSON and -v show: namespace numbers, addresses, sizes. Each is a
- * cache line that nothing else in a creation touches.
+ * Read also what only JSON and -v show: cgroup and namespace numbers, addresses, sizes.
+ * Each is a cache line that nothing else in a creation touches.
  */
 const volatile bool details;
 

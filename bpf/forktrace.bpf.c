@@ -7,7 +7,6 @@
 #include "event.h"
 #include "created.h"
 #include "failure.h"
-#include "preempt.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -29,7 +28,7 @@ int BPF_PROG(task_newtask, struct task_struct *p, __u64 clone_flags)
 {
 	struct task_struct *c = bpf_get_current_task_btf();
 
-	return UNPREEMPTED(created(p, clone_flags, c, (struct pt_regs *)bpf_task_pt_regs(c), true));
+	return created(p, clone_flags, c, (struct pt_regs *)bpf_task_pt_regs(c), true);
 }
 
 /* The same for kernels before 5.15, which lack the helpers and the additions that return a value. */
@@ -59,7 +58,7 @@ int BPF_PROG(sched_process_exit, struct task_struct *p)
 SEC("fentry/copy_process")
 int BPF_PROG(copy_process_fentry, struct pid *pid, int trace, int node, struct kernel_clone_args *args)
 {
-	return UNPREEMPTED(copy_process_begin(args, true));
+	return copy_process_begin(args, true);
 }
 
 SEC("kprobe/copy_process")
@@ -73,7 +72,7 @@ SEC("fexit/copy_process")
 int BPF_PROG(copy_process_fexit, struct pid *pid, int trace, int node, struct kernel_clone_args *args,
 	     long ret)
 {
-	return is_error(ret) ? UNPREEMPTED(copy_process_failed(args, ret)) : 0;
+	return is_error(ret) ? copy_process_failed(args, ret) : 0;
 }
 
 SEC("kretprobe/copy_process")
@@ -86,7 +85,7 @@ int BPF_KRETPROBE(copy_process_kretprobe, long ret)
 SEC("fexit/kernel_clone")
 int BPF_PROG(kernel_clone_fexit, struct kernel_clone_args *args, int ret)
 {
-	return is_error(ret) ? UNPREEMPTED(kernel_clone_failed(ret)) : 0;
+	return is_error(ret) ? kernel_clone_failed(ret) : 0;
 }
 
 SEC("kretprobe/kernel_clone")
@@ -99,7 +98,7 @@ int BPF_KRETPROBE(kernel_clone_kretprobe, int ret)
 SEC("fexit/__x64_sys_clone3")
 int BPF_PROG(clone3_fexit, struct pt_regs *regs, long ret)
 {
-	return is_error(ret) ? UNPREEMPTED(clone3_failed(ret)) : 0;
+	return is_error(ret) ? clone3_failed(ret) : 0;
 }
 
 SEC("kretprobe/__x64_sys_clone3")
@@ -124,7 +123,7 @@ int secure_computing_fexit(unsigned long long *ctx)
 		ret = ctx[0];
 		barrier_var(ret);
 	}
-	return ret ? UNPREEMPTED(seccomp_refused()) : 0;
+	return ret ? seccomp_refused() : 0;
 }
 
 SEC("kretprobe/__secure_computing")
@@ -137,7 +136,7 @@ int BPF_KRETPROBE(secure_computing_kretprobe, int ret)
 SEC("fexit/__seccomp_permit_syscall")
 int BPF_PROG(seccomp_permit_fexit, bool permitted)
 {
-	return permitted ? 0 : UNPREEMPTED(seccomp_refused());
+	return permitted ? 0 : seccomp_refused();
 }
 
 SEC("kretprobe/__seccomp_permit_syscall")
@@ -170,7 +169,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	if (!is_error(ret))
 		return 0;
 	entry = entry_of_failure(regs, NULL);
-	return entry == ENTRY_UNKNOWN ? 0 : UNPREEMPTED(failed(regs, entry, NULL, ret, LAYER_UNKNOWN));
+	return entry == ENTRY_UNKNOWN ? 0 : failed(regs, entry, NULL, ret, LAYER_UNKNOWN);
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

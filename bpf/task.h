@@ -76,11 +76,10 @@ static __always_inline void read_creator(struct event *e, struct task_struct *c,
 	e->gid = RD(cred, gid.val);
 	e->task_flags = RD(c, flags);
 	e->start_time = RD(c, start_boottime);
-	e->cgroup_id = task_cgroup_id(c, btf);
 	e->have |= HAVE_START_TIME;
-	if (e->cgroup_id)
-		e->have |= HAVE_CGROUP;
-	bpf_get_current_comm(e->comm, sizeof(e->comm));
+	/* a word-wise copy; the helper for the current name goes byte by byte */
+	bpf_core_read(e->comm, sizeof(e->comm), &c->comm);
+	e->comm[TASK_COMM_LEN - 1] = 0;
 	if (details) {
 		struct nsproxy *nsproxy = RD(c, nsproxy);
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
@@ -90,6 +89,9 @@ static __always_inline void read_creator(struct event *e, struct task_struct *c,
 		e->user_ns = RD(user_ns, ns.inum);
 		e->mnt_ns = RD(mnt_ns, ns.inum);
 		e->have |= HAVE_NAMESPACES;
+		e->cgroup_id = task_cgroup_id(c, btf);
+		if (e->cgroup_id)
+			e->have |= HAVE_CGROUP;
 	}
 }
 
@@ -128,13 +130,15 @@ static __always_inline void read_child(struct event *e, struct task_struct *p, s
 	e->ns_pids[0] = e->result;
 	if (e->child_level)
 		read_ns_pids(e, p, e->child_level);
-	cgroup_id = e->cgroup_id;
-	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
-	if (RD(p, cgroups) != RD(c, cgroups))
-		cgroup_id = task_cgroup_id(p, btf);
-	e->child_cgroup_id = cgroup_id;
-	if (e->child_cgroup_id)
-		e->have |= HAVE_CHILD_CGROUP;
+	if (details) {
+		cgroup_id = e->cgroup_id;
+		barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
+		if (RD(p, cgroups) != RD(c, cgroups))
+			cgroup_id = task_cgroup_id(p, btf);
+		e->child_cgroup_id = cgroup_id;
+		if (cgroup_id)
+			e->have |= HAVE_CHILD_CGROUP;
+	}
 	e->have |= HAVE_CHILD;
 #if defined(__TARGET_ARCH_x86)
 	e->child_tls = RD(p, thread.fsbase);

@@ -52,8 +52,8 @@ type Options struct {
 	NoFailures bool
 	// Plan forces a family of hooks; "" is PlanAuto.
 	Plan Plan
-	// Details asks for what costs extra cache misses for every creation: namespace
-	// numbers and the addresses and sizes of the request.
+	// Details asks for what costs extra cache misses for every creation: cgroup and
+	// namespace numbers and the addresses and sizes of the request.
 	Details bool
 	// BufferSize of the ring in bytes, rounded up to a power of two and the page size;
 	// 0 is DefaultBufferSize.
