@@ -16,7 +16,7 @@ type Expectation struct {
 	Kind       string          `json:"kind"`
 	Call       string          `json:"call"`
 	Layer      string          `json:"layer"` // of a failure, for plans that can know it
-	Tid        int64           `json:"tid"` // the creator's
+	Tid        int64           `json:"tid"`   // the creator's
 	Flags      *string         `json:"flags"`
 	ExitSignal *int            `json:"exit_signal"`
 	Result     int64           `json:"result"`
