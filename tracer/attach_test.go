@@ -25,7 +25,8 @@ func (c *counting) Idle() (more bool, err error)  { return true, nil }
 func (c *counting) matches(t *tracer.Totals) bool { return c.creations+c.lost == t.Matched.Sum() }
 
 // TestAttachDetachUnderLoad attaches and detaches 20 times while tasks are created, and
-// each time all that was counted must have arrived and agree with the kernel's own count.
+// each time all that was counted must have arrived and agree with the kernel's own count,
+// but for what is in flight.
 func TestAttachDetachUnderLoad(t *testing.T) {
 	testkit.NeedRoot(t)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -36,22 +37,18 @@ func TestAttachDetachUnderLoad(t *testing.T) {
 	}
 	defer func() { cancel(); _ = load.Wait() }() // it is ended in the middle
 
-	agreed := 0
-	const rounds = 20
-	for range rounds {
-		if attachOnce(t) {
-			agreed++
-		}
-	}
-	// under a load that never pauses a call can be in flight at every reading
-	t.Logf("in %d of %d rounds the kernel counted exactly as many", agreed, rounds)
-	if agreed < rounds/2 {
-		t.Errorf("in %d of %d rounds only the kernel counted as many", agreed, rounds)
+	for range 20 {
+		attachOnce(t)
 	}
 }
 
-// attachOnce traces for a moment and says whether the kernel counted as many creations.
-func attachOnce(t *testing.T) bool {
+// inFlight is how many calls can be between the kernel's count and ours at a reading: one
+// for each process of the load, and some for the rest of the machine.
+const inFlight = 4
+
+// attachOnce traces for a moment. Under a load that never pauses the kernel may have counted
+// a call that is in flight at either end, but no more than can be.
+func attachOnce(t *testing.T) {
 	t.Helper()
 	tr, err := tracer.New(tracer.Options{Plan: plan(), Details: true, BufferSize: 16 << 20})
 	if err != nil {
@@ -78,7 +75,9 @@ func attachOnce(t *testing.T) bool {
 	forks, err := tr.KernelForks()
 	if err != nil {
 		t.Logf("no comparison: %v", err)
-		return false
+		return
 	}
-	return forks == totals.Seen.Created
+	if d := int64(forks) - int64(totals.Seen.Created); d < -inFlight || d > inFlight {
+		t.Errorf("the kernel counted %d, we saw %d: more apart than can be in flight", forks, totals.Seen.Created)
+	}
 }

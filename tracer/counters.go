@@ -130,30 +130,31 @@ func (t *Tracer) KernelForks() (uint64, error) {
 	if t.forksErr != nil {
 		return 0, fmt.Errorf("%w: %w", ErrNoKernelCount, t.forksErr)
 	}
-	return t.forks, nil
+	totals, err := t.Totals()
+	if err != nil {
+		return 0, err
+	}
+	return uint64(int64(totals.Seen.Created) + t.gap), nil
 }
 
-// compareForks takes the kernel's count while the hooks are still attached.
-func (t *Tracer) compareForks() (uint64, error) {
+// compareForks says, while the hooks are still attached, how many creations the kernel has
+// counted since the beginning that we have not. Detaching takes a moment, in which both
+// go on alike.
+func (t *Tracer) compareForks() (gap int64, err error) {
 	if t.baseErr != nil {
 		return 0, t.baseErr
 	}
-	var missed int64
 	for range 5 { // the gap closes as soon as nothing is in flight
 		now, err := t.uncounted()
 		if err != nil {
 			return 0, err
 		}
-		if missed = now - t.base; missed == 0 {
+		if gap = now - t.base; gap == 0 {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	totals, err := t.Totals()
-	if err != nil {
-		return 0, err
-	}
-	return uint64(int64(totals.Seen.Created) + missed), nil
+	return gap, nil
 }
 
 func isExist(err error) bool { return errors.Is(err, ebpf.ErrKeyExist) }

@@ -30,7 +30,7 @@ type Handler interface {
 func (t *Tracer) Read(ctx context.Context, h Handler) error {
 	err := t.readLive(ctx, h)
 	t.ended = time.Now()
-	t.forks, t.forksErr = t.compareForks()
+	t.gap, t.forksErr = t.compareForks()
 	t.missed = t.kernel.missed()
 	if totals, totalsErr := t.Totals(); totalsErr == nil {
 		t.missed += totals.Missed

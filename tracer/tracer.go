@@ -19,7 +19,7 @@ type Tracer struct {
 	reader   *ringbuf.Reader
 	base     int64 // creations that the kernel had counted and we had not when tracing began
 	baseErr  error
-	forks    uint64 // creations that the kernel counted until the end
+	gap      int64 // creations that the kernel counted until the end and we did not
 	forksErr error
 	missed   uint64
 	settled  bool // missed is final
