@@ -15,7 +15,7 @@ static __always_inline struct cpu_counters *my_counters(void)
 
 /*
  * Reserves a record and fills in what every record has, or counts the loss. The
- * additions are atomic although the counters are this CPU's own: from 6.19 on a
+ * additions are atomic although the counters are this CPU's own: from 7.2 on a
  * tracepoint program may be preempted by another one. `fetch` says that this kernel has
  * additions that return a value (5.12): without, two that preempt each other may get the
  * same number.
