@@ -4,20 +4,19 @@ package tracer
 
 import (
 	"fmt"
-	"os"
 	"testing"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/forktrace/forktrace/internal/testkit"
 )
 
 // TestVerifierCost prints how many instructions the verifier processes for each program
 // that this kernel loads, so that growth is seen; a program near the limit of a million
 // would be refused by the next kernel.
 func TestVerifierCost(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs: root: it loads programs")
-	}
+	testkit.NeedRoot(t)
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Fatal(err)
 	}
