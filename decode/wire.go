@@ -15,8 +15,12 @@ const (
 	SetTidMax = 8  // levels of set_tid kept, innermost first
 )
 
-// WireSize is the length in bytes of one record in the ring buffer.
-const WireSize = 344
+// Lengths in bytes of one record in the ring buffer.
+const (
+	WireSize    = 592 // of a failure
+	DetailsSize = 344 // of a success with details
+	ShortSize   = 160 // of one without
+)
 
 // ErrWire is what [Record.Parse] returns, wrapped, for bytes that are no record.
 var ErrWire = errors.New("not a creation record")
@@ -39,13 +43,14 @@ const (
 	HaveCgroupFD                      // CgroupFD
 	HaveFn                            // Fn
 	HaveDuration                      // Duration
-	HaveChild                         // Child*, NSPids
+	HaveChild                         // Child* before CgroupFD
 	HaveChildTLS                      // ChildTLS
 	HaveCgroup                        // CgroupID
 	HaveChildCgroup                   // ChildCgroupID
 	HaveStartTime                     // StartTime, ChildStartTime
 	HaveNamespaces                    // PidNS, UserNS, MntNS
 	HaveReread                        // the request was read from user memory a second time
+	HaveChildDetails                  // Child* behind it, NSPids
 )
 
 // Record is one creation attempt as the kernel side saw it: the wire record of
@@ -57,8 +62,39 @@ type Record struct {
 	Seq      uint64 // number of the record among those of its CPU, lost ones included
 	Lost     uint64 // records this CPU had dropped before this one
 
-	Flags        uint64 // clone_flags without the exit signal (HaveFlags)
-	Stack        uint64
+	Flags uint64 // clone_flags without the exit signal (HaveFlags)
+	Stack uint64
+
+	StartTime      uint64 // creator's, CLOCK_BOOTTIME, ns
+	ChildStartTime uint64
+
+	Facts      FactSet // what was observed in the child before it ran
+	FactsKnown FactSet // which of Facts could be observed at all
+
+	Have           Have
+	CPU            uint32
+	Result         int32  // the child's tid, or a negative errno
+	ExitSignal     int32  // as requested (HaveExitSignal)
+	Pid            uint32 // creator's tgid
+	Tid            uint32
+	PPid           uint32 // tgid of the creator's real_parent
+	UID            uint32
+	GID            uint32
+	TaskFlags      uint32 // creator's task_struct.flags, PF_*
+	ChildPid       uint32 // tgid
+	ChildLevel     uint32 // of the child's pid namespace, 0 is the initial one
+	ChildTaskFlags uint32 // PF_*
+	// ChildExitSignal is what the child got, after the substitutions that
+	// CLONE_PARENT and CLONE_THREAD (then -1) make.
+	ChildExitSignal int32
+	Comm            [CommLen]byte
+	Entry           Entry
+	Layer           Layer
+	Stage           uint8 // reached inside copy_process; 0 unknown
+
+	// What follows a record of a success has only where details were asked for.
+
+	CgroupFD     int32 // HaveCgroupFD
 	StackSize    uint64
 	ParentTidptr uint64
 	ChildTidptr  uint64
@@ -66,59 +102,45 @@ type Record struct {
 	Pidfd        uint64 // user address that receives the pidfd
 	Fn           uint64 // kernel address that a kernel-made task runs
 
-	StartTime uint64 // creator's, CLOCK_BOOTTIME, ns
-	CgroupID  uint64 // creator's, default (v2) hierarchy
+	CgroupID      uint64 // creator's, default (v2) hierarchy
+	ChildCgroupID uint64
 
-	ChildStartTime     uint64 // CLOCK_BOOTTIME, ns
-	ChildCgroupID      uint64
 	ChildSetChildTid   uint64 // task_struct.set_child_tid
 	ChildClearChildTid uint64 // task_struct.clear_child_tid
 	ChildTLS           uint64 // x86-64 thread.fsbase, arm64 thread.uw.tp_value
 
-	Facts      FactSet // what was observed in the child before it ran
-	FactsKnown FactSet // which of Facts could be observed at all
+	SetTidSize  uint32
+	SetTid      [SetTidMax]int32
+	PidNS       uint32 // inode numbers of the creator's namespaces
+	UserNS      uint32
+	MntNS       uint32
+	ChildPidNS  uint32            // inode number
+	ChildPtrace uint32            // task_struct.ptrace
+	ChildPPid   uint32            // tgid of the child's real_parent
+	ChildPTid   uint32            // tid of the child's real_parent
+	NSPids      [NSPidsMax]uint32 // the child's tid at each level, outermost first
 
-	Have           Have
-	CPU            uint32
-	Result         int32 // the child's tid, or a negative errno
-	ExitSignal     int32 // as requested (HaveExitSignal)
-	CgroupFD       int32
-	SetTidSize     uint32
-	SetTid         [SetTidMax]int32
-	Pid            uint32 // creator's tgid
-	Tid            uint32
-	PPid           uint32 // tgid of the creator's real_parent
-	UID            uint32
-	GID            uint32
-	TaskFlags      uint32 // creator's task_struct.flags, PF_*
-	PidNS          uint32 // inode numbers of the creator's namespaces
-	UserNS         uint32
-	MntNS          uint32
-	ChildPid       uint32 // tgid
-	ChildLevel     uint32 // of the child's pid namespace, 0 is the initial one
-	ChildPtrace    uint32 // task_struct.ptrace
-	ChildTaskFlags uint32 // PF_*
-	ChildPPid      uint32 // tgid of the child's real_parent
-	ChildPTid      uint32 // tid of the child's real_parent
-	// ChildExitSignal is what the child got, after the substitutions that
-	// CLONE_PARENT and CLONE_THREAD (then -1) make.
-	ChildExitSignal int32
-	NSPids          [NSPidsMax]uint32 // the child's tid at each level, outermost first
-	ChildPidNS      uint32            // inode number
-	Entry           Entry
-	Layer           Layer
-	Stage           uint8 // reached inside copy_process; 0 unknown
-	Comm            [CommLen]byte
+	Evidence Evidence // failures only
 }
 
 // Parse fills r from one ring-buffer sample without allocating. It fails, with an
-// error that wraps [ErrWire], only when b is shorter than [WireSize]; bytes behind it
-// are ignored, as the ring rounds sizes up.
+// error that wraps [ErrWire], only when b is shorter than [ShortSize]. What the sample is
+// too short for becomes zero; bytes behind [WireSize] are ignored, as the ring rounds sizes up.
 func (r *Record) Parse(b []byte) error {
-	if len(b) < WireSize {
-		return fmt.Errorf("%w: %d bytes, want %d", ErrWire, len(b), WireSize)
+	if len(b) < ShortSize {
+		return fmt.Errorf("%w: %d bytes, want %d", ErrWire, len(b), ShortSize)
 	}
-	w := (*[WireSize]byte)(b)
+	if len(b) < WireSize {
+		r.Evidence = Evidence{}
+	} else {
+		r.Evidence.parse((*[evidenceSize]byte)(b[DetailsSize:]))
+	}
+	if len(b) < DetailsSize {
+		var whole [DetailsSize]byte
+		copy(whole[:], b[:ShortSize])
+		b = whole[:]
+	}
+	w := (*[DetailsSize]byte)(b)
 	le := binary.LittleEndian
 
 	r.Time = le.Uint64(w[0:])
@@ -127,54 +149,54 @@ func (r *Record) Parse(b []byte) error {
 	r.Lost = le.Uint64(w[24:])
 	r.Flags = le.Uint64(w[32:])
 	r.Stack = le.Uint64(w[40:])
-	r.StackSize = le.Uint64(w[48:])
-	r.ParentTidptr = le.Uint64(w[56:])
-	r.ChildTidptr = le.Uint64(w[64:])
-	r.TLS = le.Uint64(w[72:])
-	r.Pidfd = le.Uint64(w[80:])
-	r.Fn = le.Uint64(w[88:])
-	r.StartTime = le.Uint64(w[96:])
-	r.CgroupID = le.Uint64(w[104:])
-	r.ChildStartTime = le.Uint64(w[112:])
-	r.ChildCgroupID = le.Uint64(w[120:])
-	r.ChildSetChildTid = le.Uint64(w[128:])
-	r.ChildClearChildTid = le.Uint64(w[136:])
-	r.ChildTLS = le.Uint64(w[144:])
-	r.Facts = FactSet(le.Uint64(w[152:]))
-	r.FactsKnown = FactSet(le.Uint64(w[160:]))
-	r.Have = Have(le.Uint32(w[168:]))
-	r.CPU = le.Uint32(w[172:])
-	r.Result = int32(le.Uint32(w[176:]))
-	r.ExitSignal = int32(le.Uint32(w[180:]))
-	r.CgroupFD = int32(le.Uint32(w[184:]))
-	r.SetTidSize = le.Uint32(w[188:])
+	r.StartTime = le.Uint64(w[48:])
+	r.ChildStartTime = le.Uint64(w[56:])
+	r.Facts = FactSet(le.Uint64(w[64:]))
+	r.FactsKnown = FactSet(le.Uint64(w[72:]))
+	r.Have = Have(le.Uint32(w[80:]))
+	r.CPU = le.Uint32(w[84:])
+	r.Result = int32(le.Uint32(w[88:]))
+	r.ExitSignal = int32(le.Uint32(w[92:]))
+	r.Pid = le.Uint32(w[96:])
+	r.Tid = le.Uint32(w[100:])
+	r.PPid = le.Uint32(w[104:])
+	r.UID = le.Uint32(w[108:])
+	r.GID = le.Uint32(w[112:])
+	r.TaskFlags = le.Uint32(w[116:])
+	r.ChildPid = le.Uint32(w[120:])
+	r.ChildLevel = le.Uint32(w[124:])
+	r.ChildTaskFlags = le.Uint32(w[128:])
+	r.ChildExitSignal = int32(le.Uint32(w[132:]))
+	copy(r.Comm[:], w[136:152])
+	r.Entry = Entry(w[152])
+	r.Layer = Layer(w[153])
+	r.Stage = w[154]
+	r.CgroupFD = int32(le.Uint32(w[156:]))
+	r.StackSize = le.Uint64(w[160:])
+	r.ParentTidptr = le.Uint64(w[168:])
+	r.ChildTidptr = le.Uint64(w[176:])
+	r.TLS = le.Uint64(w[184:])
+	r.Pidfd = le.Uint64(w[192:])
+	r.Fn = le.Uint64(w[200:])
+	r.CgroupID = le.Uint64(w[208:])
+	r.ChildCgroupID = le.Uint64(w[216:])
+	r.ChildSetChildTid = le.Uint64(w[224:])
+	r.ChildClearChildTid = le.Uint64(w[232:])
+	r.ChildTLS = le.Uint64(w[240:])
+	r.SetTidSize = le.Uint32(w[248:])
 	for i := range r.SetTid {
-		r.SetTid[i] = int32(le.Uint32(w[192+4*i:]))
+		r.SetTid[i] = int32(le.Uint32(w[252+4*i:]))
 	}
-	r.Pid = le.Uint32(w[224:])
-	r.Tid = le.Uint32(w[228:])
-	r.PPid = le.Uint32(w[232:])
-	r.UID = le.Uint32(w[236:])
-	r.GID = le.Uint32(w[240:])
-	r.TaskFlags = le.Uint32(w[244:])
-	r.PidNS = le.Uint32(w[248:])
-	r.UserNS = le.Uint32(w[252:])
-	r.MntNS = le.Uint32(w[256:])
-	r.ChildPid = le.Uint32(w[260:])
-	r.ChildLevel = le.Uint32(w[264:])
-	r.ChildPtrace = le.Uint32(w[268:])
-	r.ChildTaskFlags = le.Uint32(w[272:])
-	r.ChildPPid = le.Uint32(w[276:])
-	r.ChildPTid = le.Uint32(w[280:])
-	r.ChildExitSignal = int32(le.Uint32(w[284:]))
+	r.PidNS = le.Uint32(w[284:])
+	r.UserNS = le.Uint32(w[288:])
+	r.MntNS = le.Uint32(w[292:])
+	r.ChildPidNS = le.Uint32(w[296:])
+	r.ChildPtrace = le.Uint32(w[300:])
+	r.ChildPPid = le.Uint32(w[304:])
+	r.ChildPTid = le.Uint32(w[308:])
 	for i := range r.NSPids {
-		r.NSPids[i] = le.Uint32(w[288+4*i:])
+		r.NSPids[i] = le.Uint32(w[312+4*i:])
 	}
-	r.ChildPidNS = le.Uint32(w[320:])
-	r.Entry = Entry(w[324])
-	r.Layer = Layer(w[325])
-	r.Stage = w[326]
-	copy(r.Comm[:], w[328:344])
 	return nil
 }
 

@@ -20,7 +20,7 @@ func oneRecord() []byte {
 }
 
 func TestParseShort(t *testing.T) {
-	for n := range WireSize {
+	for n := range ShortSize {
 		if err := new(Record).Parse(make([]byte, n)); !errors.Is(err, ErrWire) {
 			t.Fatalf("%d bytes: %v", n, err)
 		}
@@ -40,6 +40,23 @@ func TestParseIgnoresWhatFollows(t *testing.T) {
 	}
 }
 
+// TestParseWithoutDetails: a sample without details leaves nothing of the record before it.
+func TestParseWithoutDetails(t *testing.T) {
+	var whole, short, reused Record
+	if err := whole.Parse(oneRecord()); err != nil {
+		t.Fatal(err)
+	}
+	reused = whole
+	for _, r := range []*Record{&short, &reused} {
+		if err := r.Parse(oneRecord()[:ShortSize]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if short != reused || short.Seq != whole.Seq || short.NSPids != [NSPidsMax]uint32{} {
+		t.Errorf("%+v\n%+v", short, reused)
+	}
+}
+
 func TestCommBytes(t *testing.T) {
 	for comm, want := range map[string]string{"": "", "bash\x00junk": "bash", "exactly16bytes!!": "exactly16bytes!!"} {
 		r := Record{}
@@ -54,13 +71,15 @@ func TestCommBytes(t *testing.T) {
 // to each event: nothing may panic, and length alone decides what is a record.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{})
+	f.Add(make([]byte, ShortSize-1))
+	f.Add(make([]byte, ShortSize))
 	f.Add(make([]byte, WireSize-1))
 	f.Add(make([]byte, WireSize))
 	f.Add(oneRecord())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r Record
 		err := r.Parse(b)
-		if want := len(b) < WireSize; (err != nil) != want || want && !errors.Is(err, ErrWire) {
+		if want := len(b) < ShortSize; (err != nil) != want || want && !errors.Is(err, ErrWire) {
 			t.Fatalf("%d bytes: %v", len(b), err)
 		}
 		for _, c := range perEvent {

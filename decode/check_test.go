@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode
+
+import (
+	"slices"
+	"testing"
+)
+
+// honest is the record of a creation that a kernel made which keeps its promises, worked
+// out from the flags without the table of checks.
+func honest(entry Entry, flags uint64) Record {
+	r := Record{
+		Flags: flags, Entry: entry, Layer: LayerNone,
+		Have:       HaveFlags | HaveExitSignal | HaveChild | HaveChildDetails | HaveChildTidptr | HaveTLS | HaveChildTLS,
+		ExitSignal: sigChld, ChildExitSignal: sigChld,
+		Pid: 10, Tid: 11, PPid: 9, Result: 20, ChildPid: 20, ChildPPid: 10, ChildPTid: 11,
+		ChildTidptr: 0x5000, TLS: 1 << 40, ChildTLS: 1 << 40,
+		FactsKnown: 1<<factCount - 1,
+	}
+	r.NSPids[0] = 20
+	share := func(when bool, facts ...Fact) {
+		for _, f := range facts {
+			if when {
+				r.Facts |= 1 << f
+			}
+		}
+	}
+	has := func(f uint64) bool { return flags&f != 0 }
+	share(has(CloneVM), FactMM, FactExecState)
+	share(has(CloneFS), FactFS)
+	share(has(CloneFiles), FactFiles)
+	share(has(CloneSighand), FactSighand)
+	share(has(CloneThread), FactSignal, FactThreadGroup)
+	share(has(CloneParent|CloneThread), FactRealParent)
+	share(!has(CloneParent|CloneThread), FactChildOfCreator)
+	share(has(CloneSysvsem), FactUndoList)
+	share(has(CloneIO), FactIOContext)
+	share(!has(CloneNewNS|CloneEmptyMntNS), FactMntNS)
+	share(!has(CloneNewUTS), FactUTSNS)
+	share(!has(CloneNewIPC), FactIPCNS)
+	share(!has(CloneNewNet), FactNetNS)
+	share(!has(CloneNewCgroup), FactCgroupNS)
+	share(!has(CloneNewTime), FactTimeNSForChildren)
+	share(!has(CloneNewTime) || has(CloneVM), FactTimeNS)
+	share(!has(CloneNewPid), FactPidNS, FactPidNSForChildren)
+	share(!has(CloneNewUser), FactUserNS)
+	share(true, FactCgroup, FactHandlersCleared, FactNoNewPrivs)
+	share(has(CloneAutoreap), FactAutoreap)
+	share(has(CloneNewPid), FactNSInit)
+	if has(CloneNewPid) {
+		r.ChildLevel, r.NSPids[1] = 1, 1
+	}
+	if has(CloneParent | CloneThread) {
+		r.ChildPPid, r.ChildPTid = 9, 9
+	}
+	if has(CloneParent) {
+		r.ExitSignal, r.ChildExitSignal = 0, 12
+	}
+	if has(CloneThread) {
+		r.ExitSignal, r.ChildExitSignal, r.ChildPid = 0, -1, 10
+	}
+	if has(CloneAutoreap) {
+		r.ExitSignal, r.ChildExitSignal = 0, 0
+	}
+	if has(CloneChildSetTid) {
+		r.ChildSetChildTid = r.ChildTidptr
+	}
+	if has(CloneChildClearTid) {
+		r.ChildClearChildTid = r.ChildTidptr
+	}
+	return r
+}
+
+// checkedFlags are requests of which the promises of all flags, and of their absence, can
+// be seen.
+var checkedFlags = []uint64{
+	0, CloneVM, CloneFS, CloneFiles, CloneVM | CloneSighand, thread, thread | CloneFS | CloneFiles | CloneSysvsem,
+	CloneParent, CloneParent | CloneVM | CloneVfork, CloneSysvsem, CloneIO, CloneNewNS, CloneEmptyMntNS | CloneNewNS, CloneNewUTS, CloneNewIPC,
+	CloneNewNet, CloneNewCgroup, CloneNewTime, CloneNewTime | CloneVM, CloneNewPid, CloneNewUser, CloneNewUser | CloneNewPid,
+	CloneChildSetTid, CloneChildClearTid, CloneSetTLS, CloneNNP, CloneAutoreap, CloneClearSighand, ClonePtrace,
+}
+
+func newestTraits(t testing.TB) Traits {
+	t.Helper()
+	traits, err := TraitsOf(newest, "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return traits
+}
+
+func TestCheckHonest(t *testing.T) {
+	traits := newestTraits(t)
+	for _, flags := range checkedFlags {
+		r := honest(EntryClone3, flags)
+		if v := CheckRecord(&r, traits); v != nil {
+			t.Errorf("%s: %+v", AppendFlags(nil, flags, StyleShort), v)
+		}
+		allocs := testing.AllocsPerRun(10, func() { CheckRecord(&r, traits) })
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations", AppendFlags(nil, flags, StyleShort), allocs)
+		}
+	}
+}
+
+// lies are observations turned round, with the one check that each breaks.
+var lies = []struct {
+	check string
+	with  uint64 // flags: one of these, 0 for any
+	lie   func(*Record)
+	// except: flags with which the observation says nothing
+	except uint64
+}{
+	{"mm", 0, flip(FactMM), 0},
+	{"exec-state", 0, flip(FactExecState), 0},
+	{"fs", 0, flip(FactFS), 0},
+	{"files", 0, flip(FactFiles), 0},
+	{"sighand", 0, flip(FactSighand), 0},
+	{"signal", 0, flip(FactSignal), 0},
+	{"thread-group", 0, flip(FactThreadGroup), 0},
+	{"child-of-creator", 0, flip(FactChildOfCreator), 0},
+	{"real-parent", CloneParent | CloneThread, func(r *Record) { flip(FactRealParent)(r); r.ChildPPid++ }, 0},
+	{"undo-list", 0, flip(FactUndoList), 0},
+	{"io-context", 0, flip(FactIOContext), 0},
+	{"mnt-ns", 0, flip(FactMntNS), 0},
+	{"uts-ns", 0, flip(FactUTSNS), 0},
+	{"ipc-ns", 0, flip(FactIPCNS), 0},
+	{"net-ns", 0, flip(FactNetNS), 0},
+	{"cgroup-ns", 0, flip(FactCgroupNS), 0},
+	{"time-ns", 0, flip(FactTimeNS), 0},
+	{"time-ns-for-children", 0, flip(FactTimeNSForChildren), 0},
+	{"pid-ns", 0, flip(FactPidNS), 0},
+	{"pid-ns-for-children", 0, flip(FactPidNSForChildren), 0},
+	{"user-ns", 0, flip(FactUserNS), 0},
+	{"ns-init", 0, flip(FactNSInit), CloneNewPid | CloneThread},
+	{"pid-number", CloneNewPid, func(r *Record) { r.NSPids[1] = 2 }, 0},
+	{"pid-level", CloneNewPid, func(r *Record) { r.ChildLevel, r.NSPids[0] = 0, 1 }, 0},
+	{"tgid", 0, func(r *Record) { r.ChildPid++ }, 0},
+	{"exit-signal", 0, func(r *Record) { r.ChildExitSignal++ }, CloneParent},
+	{"set-child-tid", 0, func(r *Record) { r.ChildSetChildTid++ }, 0},
+	{"clear-child-tid", 0, func(r *Record) { r.ChildClearChildTid++ }, 0},
+	{"tls", CloneSetTLS, func(r *Record) { r.ChildTLS++ }, 0},
+	{"no-new-privs", CloneNNP, flip(FactNoNewPrivs), 0},
+	{"autoreap", 0, flip(FactAutoreap), CloneThread},
+	{"handlers-cleared", CloneClearSighand, flip(FactHandlersCleared), 0},
+	{"ptrace", ClonePtrace, flip(FactCreatorPtraced), 0},
+	{"set-tid", 0, func(r *Record) { r.Have |= HaveSetTid; r.SetTidSize, r.SetTid[0] = 1, 77 }, 0},
+}
+
+func flip(f Fact) func(*Record) { return func(r *Record) { r.Facts ^= 1 << f } }
+
+// TestCheckLies turns one observation round, and wants exactly its check to say so.
+func TestCheckLies(t *testing.T) {
+	traits := newestTraits(t)
+	told := map[string]bool{}
+	for _, lie := range lies {
+		for _, flags := range checkedFlags {
+			if lie.with != 0 && flags&lie.with == 0 || flags&lie.except != 0 {
+				continue
+			}
+			r := honest(EntryClone3, flags)
+			lie.lie(&r)
+			v := CheckRecord(&r, traits)
+			if len(v) != 1 || v[0].ID != lie.check || v[0].Promised == "" || v[0].Seen == "" || v[0].Source == "" {
+				t.Errorf("%s of %s: %+v", lie.check, AppendFlags(nil, flags, StyleShort), v)
+			}
+			told[lie.check] = true
+		}
+	}
+	for i := range Checks {
+		if !told[Checks[i].ID] {
+			t.Errorf("no lie breaks %s", Checks[i].ID)
+		}
+	}
+	if len(Checks) > 64 {
+		t.Errorf("%d checks do not fit into 64 bits", len(Checks))
+	}
+}
+
+// TestCheckCaveats are observations that look like violations and are none.
+func TestCheckCaveats(t *testing.T) {
+	traits := newestTraits(t)
+	for name, c := range map[string]struct {
+		entry Entry
+		flags uint64
+		lie   func(*Record)
+	}{
+		"killed at once":             {EntryClone, CloneNewPid, flip(FactNSInit)},
+		"parent exits":               {EntryClone, CloneParent, flip(FactRealParent)},
+		"exit signal of the leader":  {EntryClone, CloneParent, func(r *Record) { r.ExitSignal = 10 }},
+		"thread's exit signal":       {EntryClone, thread, func(r *Record) { r.ExitSignal = 10 }},
+		"helper's fs":                {EntryUserModeHelper, CloneVM | CloneUntraced, flip(FactFS)},
+		"kernel thread's memory":     {EntryKernelThread, CloneVM | CloneUntraced, func(r *Record) { r.FactsKnown &^= 1 << FactMM; r.Facts &^= 1 << FactMM }},
+		"vhost without files":        {EntryVhostWorker, thread | CloneFiles, flip(FactFiles)},
+		"ptrace without a tracer":    {EntryClone, ClonePtrace, func(*Record) {}},
+		"taken by a tracer":          {EntryClone, 0, flip(FactPtraced)},
+		"moved to another cgroup":    {EntryClone, 0, flip(FactCgroup)},
+		"inherited no_new_privs":     {EntryClone, 0, func(*Record) {}},
+		"pointer changed meanwhile":  {EntryClone3, CloneChildSetTid, func(r *Record) { r.Have |= HaveReread; r.ChildTidptr++ }},
+		"signal changed meanwhile":   {EntryClone3, thread, func(r *Record) { r.Have |= HaveReread; r.ExitSignal = 17 }},
+		"tls descriptor":             {EntryClone, CloneSetTLS, func(r *Record) { r.TLS = 0xffffd000 }},
+		"flag of a newer kernel":     {EntryClone3, 1 << 45, func(*Record) {}},
+		"io worker with other creds": {EntryIOWorker, thread | CloneFS | CloneFiles | CloneIO | CloneUntraced, flip(FactUserNS)},
+		"first child after unshare": {EntryClone, 0, func(r *Record) {
+			r.Facts |= 1<<FactCreatorForeignPidNS | 1<<FactNSInit
+			r.Facts &^= 1 << FactPidNS
+			r.ChildLevel, r.NSPids[1] = 1, 1
+		}},
+		"fork after unshare of time": {EntryFork, 0, func(r *Record) {
+			r.Facts |= 1 << FactCreatorForeignTimeNS
+			r.Facts &^= 1 << FactTimeNS
+		}},
+	} {
+		r := honest(c.entry, c.flags)
+		c.lie(&r)
+		if v := CheckRecord(&r, traits); v != nil {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
+
+// TestCheckOutcome asks the rules about outcomes.
+func TestCheckOutcome(t *testing.T) {
+	traits := newestTraits(t)
+	failed := func(errno Errno, layer Layer, flags uint64) Record {
+		return Record{Entry: EntryClone, Flags: flags, Have: HaveFlags | HaveExitSignal, Result: -int32(errno), Layer: layer}
+	}
+	with := func(r Record, change func(*Record)) Record { change(&r); return r }
+	for name, c := range map[string]struct {
+		record   Record
+		id, rule string // "" if all is well
+	}{
+		"NEWNS|FS accepted":        {honest(EntryClone, CloneNewNS|CloneFS), ViolationAccepted, "newns-with-fs"},
+		"signal 65 accepted":       {with(honest(EntryClone, 0), func(r *Record) { r.ExitSignal, r.ChildExitSignal = 65, 65 }), ViolationAccepted, "exit-signal-invalid"},
+		"init with PARENT":         {with(honest(EntryClone, CloneParent), flip(FactCreatorNSInit)), ViolationAccepted, "parent-from-init"},
+		"NEWIPC|SYSVSEM accepted":  {honest(EntryClone, CloneNewIPC|CloneSysvsem), ViolationAccepted, "newipc-with-sysvsem"},
+		"refused by its rule":      {failed(EINVAL, LayerCopyProcess, CloneNewNS|CloneFS), "", ""},
+		"refused by another":       {failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), ViolationRefused, "newns-with-fs"},
+		"seccomp":                  {failed(EPERM, LayerSeccomp, CloneNewNS|CloneFS), "", ""},
+		"layer not known":          {failed(EPERM, LayerUnknown, CloneNewNS|CloneFS), "", ""},
+		"restarted":                {failed(ERESTARTNOINTR, LayerCopyProcess, CloneNewNS|CloneFS), "", ""},
+		"a limit":                  {failed(EAGAIN, LayerCopyProcess, CloneNewNS), "", ""},
+		"a module before the rule": {failed(EACCES, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", ""},
+		"no privilege":             {failed(EPERM, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", ""},
+		"read again":               {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have |= HaveReread }), "", ""},
+		"flags not known":          {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have = 0 }), "", ""},
+	} {
+		v := CheckRecord(&c.record, traits)
+		ids := []string{}
+		for _, one := range v {
+			ids = append(ids, one.ID+" "+one.Rule)
+		}
+		want := []string{c.id + " " + c.rule}
+		if c.id == "" {
+			want = []string{}
+		}
+		if !slices.Equal(ids, want) {
+			t.Errorf("%s: %q, want %q", name, ids, want)
+		}
+	}
+}

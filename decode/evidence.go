@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode
+
+import "encoding/binary"
+
+// Known says what of an [Evidence] could be read.
+type Known uint32
+
+// The parts, as enum evidence_known of bpf/event.h defines them.
+const (
+	KnownCreator     Known = 1 << iota // CapEffective, EUID, UserLevel, Policy, SeccompMode
+	KnownSignals                       // Pending, Blocked
+	KnownNproc                         // Nproc*
+	KnownPids                          // Pids*
+	KnownPidns                         // Pidns*
+	KnownChroot                        // Chrooted
+	KnownUnmapped                      // Unmapped
+	KnownMemory                        // Memory*
+	KnownArgs                          // Args*, Tail
+	KnownTarget                        // TargetBad
+	KnownParentChain                   // Pids* took all cgroups above into account
+	KnownFiles                         // NofileLimit
+	KnownSetTid                        // SetTidFault
+)
+
+const (
+	evidenceSize   = WireSize - DetailsSize
+	cloneArgsWords = CloneArgsSize / 8
+	// tailOpen is a tail longer than what was looked at, beside the values of [Tail].
+	tailOpen = 3
+	// pidnsAdding is set in PidnsAllocated while processes can be added (PIDNS_ADDING,
+	// include/linux/pid_namespace.h).
+	pidnsAdding = 1 << 31
+)
+
+// Evidence is what was read at a failure to tell its cause: struct evidence of
+// bpf/event.h, field for field. Counts are those of a moment after the refusal: what the
+// attempt had charged is given back.
+type Evidence struct {
+	CapEffective   uint64 // in the creator's user namespace (KnownCreator)
+	Pending        uint64 // signals of thread and process, bit 0 is signal 1 (KnownSignals)
+	Blocked        uint64
+	NprocCount     int64                  // of the user, where RLIMIT_NPROC is reached or nearest (KnownNproc)
+	NprocLimit     uint64                 // there
+	PidsCgroup     uint64                 // id of the cgroup whose pids.max is reached or nearest (KnownPids)
+	PidsCount      int64                  // its tasks
+	PidsLimit      int64                  // its pids.max
+	MemoryCgroup   uint64                 // id of the memory cgroup with least left (KnownMemory)
+	MemoryUsage    int64                  // pages
+	MemoryLimit    int64                  // pages
+	NofileLimit    uint64                 // soft RLIMIT_NOFILE (KnownFiles)
+	ArgsSize       uint64                 // clone3's second argument (KnownArgs)
+	Args           [cloneArgsWords]uint64 // struct clone_args as user memory has it afterwards
+	Known          Known
+	NprocUp        uint32 // user namespaces between the creator's and that of NprocCount
+	PidsUp         uint32 // cgroups between the task's and PidsCgroup
+	UserLevel      uint32 // of the creator's user namespace
+	Policy         int32  // SCHED_*
+	Pidns          uint32 // inode number of the pid namespace for children (KnownPidns)
+	PidnsLevel     uint32
+	PidnsAllocated uint32 // numbers in use, and [pidnsAdding]
+	PidnsMax       uint32 // its pid_max, 0 where the system has one for all (before 6.14)
+	EUID           uint32 // in the initial user namespace
+	SeccompMode    uint8  // 0 none, 1 strict, 2 filter
+	PidnsInit      bool   // it has, or had, a first process
+	Chrooted       bool   // KnownChroot
+	Unmapped       bool   // its user namespace maps no user or no group (KnownUnmapped)
+	ArgsFault      bool
+	SetTidFault    bool   // KnownSetTid
+	Tail           uint8  // Tail: what follows Args
+	MaxFds         uint32 // size of the creator's table of files (KnownFiles)
+	FSInExec       bool   // a task that shares the creator's fs_struct executes a program (KnownCreator)
+	TargetBad      bool   // the descriptor for CLONE_INTO_CGROUP is no cgroup (KnownTarget)
+}
+
+func (e *Evidence) parse(w *[evidenceSize]byte) {
+	le := binary.LittleEndian
+	e.CapEffective = le.Uint64(w[0:])
+	e.Pending = le.Uint64(w[8:])
+	e.Blocked = le.Uint64(w[16:])
+	e.NprocCount = int64(le.Uint64(w[24:]))
+	e.NprocLimit = le.Uint64(w[32:])
+	e.PidsCgroup = le.Uint64(w[40:])
+	e.PidsCount = int64(le.Uint64(w[48:]))
+	e.PidsLimit = int64(le.Uint64(w[56:]))
+	e.MemoryCgroup = le.Uint64(w[64:])
+	e.MemoryUsage = int64(le.Uint64(w[72:]))
+	e.MemoryLimit = int64(le.Uint64(w[80:]))
+	e.NofileLimit = le.Uint64(w[88:])
+	e.ArgsSize = le.Uint64(w[96:])
+	for i := range e.Args {
+		e.Args[i] = le.Uint64(w[104+8*i:])
+	}
+	e.Known = Known(le.Uint32(w[192:]))
+	e.NprocUp = le.Uint32(w[196:])
+	e.PidsUp = le.Uint32(w[200:])
+	e.UserLevel = le.Uint32(w[204:])
+	e.Policy = int32(le.Uint32(w[208:]))
+	e.Pidns = le.Uint32(w[212:])
+	e.PidnsLevel = le.Uint32(w[216:])
+	e.PidnsAllocated = le.Uint32(w[220:])
+	e.PidnsMax = le.Uint32(w[224:])
+	e.EUID = le.Uint32(w[228:])
+	e.SeccompMode = w[232]
+	e.PidnsInit = w[233] != 0
+	e.Chrooted = w[234] != 0
+	e.Unmapped = w[235] != 0
+	e.ArgsFault = w[236] != 0
+	e.SetTidFault = w[237] != 0
+	e.Tail = w[238]
+	e.TargetBad = w[239] != 0
+	e.FSInExec = w[240] != 0
+	e.MaxFds = le.Uint32(w[244:])
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode
+
+// Certainty says how sure a [Reason] is.
+type Certainty uint8
+
+// The degrees.
+const (
+	// Unknown: several rules may have refused, or none that is known.
+	Unknown Certainty = iota
+	// Deduced: the error number, the request and the evidence leave one rule.
+	Deduced
+	// Certain: what the kernel looked at is known, cannot have changed since, and pins it.
+	Certain
+)
+
+var certaintyNames = [...]string{"unknown", "deduced", "certain"}
+
+// String is the name used in JSON.
+func (c Certainty) String() string { return certaintyNames[min(int(c), len(certaintyNames)-1)] }
+
+// MaxCandidates is how many rules a [Reason] lists; the rest are counted.
+const MaxCandidates = 12
+
+// Reason is why an attempt failed.
+type Reason struct {
+	Certainty Certainty
+	// Rule is the one that refused, nil if that is not known.
+	Rule *Rule
+	// Candidates are the rules that may have refused where that is unknown, in the
+	// kernel's order, each once. More counts those for which there was no room.
+	Candidates [MaxCandidates]*Rule
+	Count      int
+	More       int
+}
+
+// ID is the name of the rule, "" if it is not known.
+func (r *Reason) ID() string {
+	if r.Rule == nil {
+		return ""
+	}
+	return r.Rule.ID
+}
+
+// List returns the candidates.
+func (r *Reason) List() []*Rule { return r.Candidates[:r.Count] }
+
+func (r *Reason) add(rule *Rule) {
+	for _, c := range r.List() {
+		if c.ID == rule.ID {
+			return
+		}
+	}
+	if r.Count == MaxCandidates {
+		r.More++
+		return
+	}
+	r.Candidates[r.Count] = rule
+	r.Count++
+}
+
+// racy are conditions that others change, so that what is read after a refusal need not
+// be what the kernel saw: a rule that rests on one is at best deduced.
+var racy = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec,
+	CondPidNSDead, CondPidNSDying, CondPidNSSpoilt, CondPidNSEmpty, CondFatalSignal, CondSignalPending,
+	CondCgroupBadFD, CondUsernsCloneOff, CondIDsUnmapped)
+
+func (s ConditionSet) meets(other ConditionSet) bool { return s[0]&other[0]|s[1]&other[1] != 0 }
+
+// memory are the conditions of having none. Nothing shows them afterwards, and they are
+// rare: what was observed comes before them.
+var memory = ConditionsOf(CondTaskNoMem, CondExecStateNoMem, CondCredsNoMem, CondUserNSNoMem, CondIORestrictNoMem,
+	CondMempolicyNoMem, CondAuditNoMem, CondSemundoNoMem, CondFilesNoMem, CondFSNoMem, CondSighandNoMem, CondSignalNoMem,
+	CondMMNoMem, CondNSNoMem, CondIONoMem, CondShadowStackNoMem, CondPidNoMem, CondFutexHashNoMem, CondKthreadNoMem,
+	CondPerfFails)
+
+// System is what holds for all creators of the machine. What is zero is not known.
+type System struct {
+	Traits     Traits
+	PageSize   uint64 // bytes
+	TaskSize   uint64 // first address past user space
+	PidMax     uint32 // sysctl kernel.pid_max
+	MaxThreads uint64 // sysctl kernel.threads-max
+	NrOpen     uint64 // sysctl fs.nr_open
+	Threads    uint64 // tasks of the machine at about the time of the failure
+	// Known and True are conditions of the machine: what is not built in, sysctls.
+	Known, True ConditionSet
+
+	pids [1]PidNamespace // room for what a State refers to
+}
+
+// ReasonOf finds the reason of a failed attempt. For a success, and for what is made again
+// after a signal, there is none: the zero Reason. It does not allocate.
+// Calls with one System must not overlap.
+func ReasonOf(r *Record, sys *System) Reason {
+	var reason Reason
+	errno := r.Errno()
+	if errno == 0 || errno.IsRestart() {
+		return reason
+	}
+	if r.Layer == LayerSeccomp {
+		reason.Certainty, reason.Rule = Certain, seccompRule
+		return reason
+	}
+	req := requestOf(r)
+	state := stateOf(r, sys)
+	v := viewOf(&req, &state, sys.Traits)
+	creationBook.explain(&reason, &v, sys.Traits, r, errno)
+	return reason
+}
+
+var seccompRule = ruleByID("seccomp-denied")
+
+func ruleByID(id string) *Rule {
+	for i := range Rules {
+		if Rules[i].ID == id {
+			return &Rules[i]
+		}
+	}
+	panic("no rule " + id)
+}
+
+// explain weighs the rules that give this error number. First comes one that the request
+// alone decides: the kernel cannot have passed it. Then what was observed of limits, if
+// nothing else may have come before; where two remain, both are listed.
+func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, errno Errno) {
+	var sure *Rule // decided by what cannot have changed
+	var limits, plain, wild, short int
+	var limit, open, other *Rule
+	for i := range b.matchers {
+		m, rule := &b.matchers[i], &b.rules[i]
+		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) {
+			continue
+		}
+		applies, _ := m.judge(v)
+		if applies == No {
+			continue
+		}
+		if rule.Errno == 0 && !(rule == seccompRule && usualOfFilters(errno)) {
+			wild, other = wild+1, rule
+			continue
+		}
+		before := reason.Count
+		reason.add(rule)
+		switch {
+		case rule.When.meets(memory):
+			short++
+		case applies == Yes && !rule.When.meets(racy):
+			sure = rule
+		case applies == Yes:
+			limits, limit = limits+1, rule
+		case reason.Count > before:
+			plain, open = plain+1, rule
+		}
+		if sure != nil {
+			break
+		}
+	}
+	switch {
+	case sure != nil && limits+plain == 0:
+		reason.settle(sure, Deduced)
+		if wild+short == 0 && r.Have&HaveReread == 0 {
+			reason.Certainty = Certain
+		}
+	case sure == nil && limits == 1 && plain == 0:
+		reason.settle(limit, Deduced)
+	case sure == nil && limits == 0 && plain == 1 && short == 0:
+		reason.settle(open, Deduced)
+	case reason.Count == 0 && wild == 1:
+		reason.settle(other, Deduced)
+	case reason.Count == 0:
+		b.addWild(reason, v, traits, r)
+	}
+}
+
+// usualOfFilters says whether seccomp filters are known to answer so: such an answer of a
+// task that has a filter may always be the filter's.
+func usualOfFilters(errno Errno) bool { return errno == ENOSYS || errno == EPERM || errno == EACCES }
+
+// addWild lists those who may answer anything: filters, security modules, schedulers.
+func (b *ruleBook) addWild(reason *Reason, v *view, traits Traits, r *Record) {
+	for i := range b.matchers {
+		m, rule := &b.matchers[i], &b.rules[i]
+		if rule.Errno != 0 || m.misses(v, traits) || !reachedLayer(rule, r) {
+			continue
+		}
+		if applies, _ := m.judge(v); applies != No {
+			reason.add(rule)
+		}
+	}
+}
+
+func (r *Reason) settle(rule *Rule, c Certainty) { *r = Reason{Certainty: c, Rule: rule} }
+
+// reachedLayer says whether the attempt can have been refused by a rule, by the layer that
+// the hook saw it in.
+func reachedLayer(rule *Rule, r *Record) bool {
+	return r.Layer == LayerUnknown || rule.Layer == r.Layer || rule.Layer == LayerUnknown
+}

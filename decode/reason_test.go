@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+
+	. "github.com/forktrace/forktrace/decode"
+)
+
+// ordinary is a failed attempt of root in the initial namespaces, with no limit near.
+func ordinary(entry Entry, flags uint64, errno Errno) Record {
+	return Record{
+		Have: HaveFlags | HaveExitSignal, Entry: entry, Flags: flags, ExitSignal: 17, Layer: LayerCopyProcess, Result: -int32(errno),
+		FactsKnown: 1<<FactCreatorNSInit | 1<<FactCreatorForeignPidNS | 1<<FactCreatorForeignTimeNS | 1<<FactCreatorAutoreap,
+		Evidence: Evidence{
+			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles,
+			CapEffective: 1<<41 - 1, NprocCount: 100, NprocLimit: 1000, PidsCount: 10, PidsLimit: 100,
+			PidnsAllocated: 1<<31 | 200, PidnsInit: true, NofileLimit: 1024, MaxFds: 256,
+		},
+	}
+}
+
+func aSystem(t *testing.T) System {
+	t.Helper()
+	traits, err := TraitsOf("6.12.117", "amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return System{Traits: traits, PageSize: 4096, TaskSize: TaskSizeAMD64, PidMax: 32768, MaxThreads: 100000, Threads: 500, NrOpen: 1 << 20}
+}
+
+func TestReasonOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		errno      Errno
+		flags      uint64
+		change     func(*Record, *System)
+		id         string
+		certainty  Certainty
+		candidates []string
+	}{
+		"decided by the request": {errno: EINVAL, flags: CloneNewNS | CloneFS, id: "newns-with-fs", certainty: Certain},
+		"of a task with a filter, where the layer is not known": {
+			errno: EPERM, flags: CloneNewUTS,
+			change: func(r *Record, _ *System) {
+				r.Layer, r.Evidence.SeccompMode, r.Evidence.CapEffective = LayerUnknown, 2, 0
+			},
+			candidates: []string{"seccomp-denied", "ns-needs-admin"},
+		},
+		"one limit": {errno: EAGAIN, change: func(r *Record, _ *System) { r.Evidence.PidsCount = 100 }, id: "pids-limit", certainty: Deduced},
+		"two limits": {
+			errno: EAGAIN,
+			change: func(r *Record, s *System) {
+				r.UID, r.Evidence.CapEffective, r.Evidence.PidsCount, r.Evidence.NprocCount = 1000, 0, 100, 1000
+			},
+			candidates: []string{"nproc-limit", "pids-limit"},
+		},
+		"root is exempt from RLIMIT_NPROC": {
+			errno:  EAGAIN,
+			change: func(r *Record, _ *System) { r.Evidence.PidsCount, r.Evidence.NprocCount = 100, 1000 },
+			id:     "pids-limit", certainty: Deduced,
+		},
+		"threads-max": {errno: EAGAIN, change: func(_ *Record, s *System) { s.Threads = s.MaxThreads }, id: "max-threads", certainty: Deduced},
+		"pid_max": {
+			errno:  EAGAIN,
+			change: func(r *Record, _ *System) { r.Evidence.PidnsAllocated = 1<<31 | 32760 },
+			id:     "pid-exhausted", certainty: Deduced,
+		},
+		"no limit in sight": {errno: EAGAIN, certainty: Unknown},
+		"a dead pid namespace": {
+			errno:  ENOMEM,
+			change: func(r *Record, _ *System) { r.Evidence.PidnsAllocated = 0 },
+			id:     "pidns-dead", certainty: Deduced,
+		},
+		"seccomp": {errno: ENOSYS, change: func(r *Record, _ *System) { r.Layer = LayerSeccomp }, id: "seccomp-denied", certainty: Certain},
+		"reread":  {errno: EINVAL, flags: CloneNewNS | CloneFS, change: func(r *Record, _ *System) { r.Have |= HaveReread }, id: "newns-with-fs", certainty: Deduced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, sys := ordinary(EntryClone, c.flags, c.errno), aSystem(t)
+			if c.change != nil {
+				c.change(&r, &sys)
+			}
+			got := ReasonOf(&r, &sys)
+			var candidates []string
+			for _, rule := range got.List() {
+				candidates = append(candidates, rule.ID)
+			}
+			if got.ID() != c.id || got.Certainty != c.certainty || c.candidates != nil && !slices.Equal(candidates, c.candidates) {
+				t.Errorf("%q, %s, %v", got.ID(), got.Certainty, candidates)
+			}
+		})
+	}
+}
+
+// TestReasonOfSuccess: what did not fail, or is made again, has no reason.
+func TestReasonOfSuccess(t *testing.T) {
+	sys := aSystem(t)
+	for _, errno := range []Errno{0, ERESTARTNOINTR} {
+		r := ordinary(EntryClone, 0, errno)
+		if got := ReasonOf(&r, &sys); got.Rule != nil || got.Count != 0 {
+			t.Errorf("%v: %+v", errno, got)
+		}
+	}
+}
+
+func TestReasonAllocates(t *testing.T) {
+	r, sys := ordinary(EntryClone, 0, EAGAIN), aSystem(t)
+	r.Evidence.PidsCount = 100
+	ctx := ReasonContext{System: &sys}
+	buf := make([]byte, 0, 1024)
+	if n := testing.AllocsPerRun(100, func() {
+		reason := ReasonOf(&r, &sys)
+		buf = AppendReason(buf[:0], &r, &reason, &ctx)
+		buf = AppendFix(buf[:0], &r, &reason, &ctx)
+	}); n != 0 {
+		t.Errorf("%v allocations for one reason", n)
+	}
+}
+
+// FuzzReason: no record, however false, makes it panic or claim a rule of another error.
+func FuzzReason(f *testing.F) {
+	f.Add(make([]byte, WireSize))
+	f.Add(make([]byte, ShortSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var r Record
+		if r.Parse(b) != nil {
+			return
+		}
+		sys := aSystem(t)
+		reason := ReasonOf(&r, &sys)
+		if reason.Rule != nil && reason.Rule.Errno != 0 && reason.Rule.Errno != r.Errno() {
+			t.Errorf("%s for %v", reason.Rule.ID, r.Errno())
+		}
+		_ = AppendFix(AppendReason(nil, &r, &reason, &ReasonContext{}), &r, &reason, &ReasonContext{})
+	})
+}
+
+// notMade are the reasons that no test makes for real, and why.
+var notMade = map[string]string{
+	"audit-nomem": memoryShort, "creds-nomem": memoryShort, "exec-state-nomem": memoryShort, "files-nomem": memoryShort,
+	"fs-nomem": memoryShort, "futex-hash-nomem": memoryShort, "io-nomem": memoryShort, "io-restrict-nomem": memoryShort,
+	"mempolicy-nomem": memoryShort, "mm-nomem": memoryShort, "ns-nomem": memoryShort, "pid-nomem": memoryShort,
+	"semundo-nomem": memoryShort, "shadow-stack": memoryShort, "sighand-nomem": memoryShort, "signal-nomem": memoryShort,
+	"task-nomem": memoryShort, "userns-nomem": memoryShort, "kthread-struct": memoryShort, "perf-inherit": memoryShort,
+
+	"newipc-not-built": notBuilt, "newnet-not-built": notBuilt, "newpid-not-built": notBuilt, "newtime-not-built": notBuilt,
+	"newuts-not-built": notBuilt, "userns-not-built": notBuilt,
+
+	"fatal-signal": race, "newnet-interrupted": race, "pidns-dying": race, "fs-in-exec": race,
+	"signal-pending": "it is no failure: the call is made again",
+
+	"max-threads": wholeMachine, "pid-exhausted": wholeMachine, "pidfd-nfile": wholeMachine, "files-nr-open": wholeMachine,
+	"deb-userns-disabled": wholeMachine, "vm-foreign-timens": "only up to 6.1; the rules test has it",
+
+	"autoreap-with-thread": newer, "autoreap-with-parent": newer, "autoreap-with-exit-signal": newer,
+	"parent-from-autoreap": newer, "nnp-with-thread": newer, "autokill-without-pidfd": newer,
+	"autokill-without-autoreap": newer, "autokill-needs-cap": newer,
+
+	"c3-tail-fault": layout, "newpid-depth": layout, "newpid-userns-not-descendant": layout, "into-cgroup-ns": layout,
+	"into-cgroup-busy": layout, "cpuset-fork": layout,
+
+	"lsm-task-alloc": module, "userns-lsm": module, "scx-init-task": module,
+	"tls-desc": "only 32-bit programs pass one", "umh-fs": "only kernels older than the oldest tested have user mode helpers there",
+}
+
+const (
+	memoryShort  = "it takes a kernel without memory at one point"
+	notBuilt     = "every kernel of the matrix is built with it"
+	race         = "it takes an event within microseconds"
+	wholeMachine = "it takes a sysctl of the whole machine"
+	newer        = "only from 7.1 on; older kernels give the same error for another reason"
+	layout       = "its cause takes a layout of namespaces, mounts or controllers that not every machine allows"
+	module       = "it takes a security module or scheduler that refuses"
+)
+
+// TestReasonsAreMade: each reason is made for real by the load program, or by a request of
+// the oracle's tests against the kernel, or listed with why it cannot be.
+func TestReasonsAreMade(t *testing.T) {
+	source, err := os.ReadFile("../internal/creations/reasons.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]bool{"pids-limit": true} // cmd/forktrace, TestPidsLimit
+	for _, m := range regexp.MustCompile(`(?m)^ {4}\{"([a-z0-9-]+)",`).FindAllSubmatch(source, -1) {
+		made[string(m[1])] = true
+	}
+	seen := map[string]bool{}
+	for i := range Rules {
+		id := Rules[i].ID
+		if seen[id] {
+			continue
+		}
+		seen[id] = true
+		if made[id] == (notMade[id] != "") {
+			t.Errorf("%s: made: %t, listed as not made: %q", id, made[id], notMade[id])
+		}
+	}
+	for id := range notMade {
+		if !seen[id] {
+			t.Errorf("%s is no reason", id)
+		}
+	}
+}

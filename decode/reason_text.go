@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode
+
+import (
+	"strconv"
+	"strings"
+)
+
+// ReasonContext is what sentences about reasons need beside the record.
+type ReasonContext struct {
+	System *System
+	// Cgroup, Pids and Memory find the path of a cgroup by its id, in the hierarchy of
+	// version 2, of the pids controller and of the memory controller, which may be others
+	// of version 1; nil where none can be found.
+	Cgroup, Pids, Memory func(id uint64) (path string, ok bool)
+	// PidsV2 says that the pids controller is on the hierarchy of version 2.
+	PidsV2 bool
+	// Path writes a path, which may come from an attacker, so that it does no harm.
+	Path func(dst []byte, path string) []byte
+}
+
+// observation is one row of the table of sentences that have the numbers of the instant:
+// what follows replaces the general sentence of the rule when known.
+type observation struct {
+	id     string
+	known  Known
+	append func(dst []byte, r *Record, c *ReasonContext) []byte
+	fix    func(dst []byte, r *Record, c *ReasonContext) []byte // nil: the rule's remedy
+}
+
+var observations = []observation{
+	{"pids-limit", KnownPids, appendPids, fixPids},
+	{"nproc-limit", KnownNproc, appendNproc, nil},
+	{"max-threads", 0, appendThreads, nil},
+	{"pid-exhausted", KnownPidns, appendPidsUsed, nil},
+	{"pidns-dead", KnownPidns, appendPidnsDead, nil},
+	{"pidfd-no-fd", KnownFiles, appendNoFD, nil},
+	{"newpid-depth", KnownPidns, appendPidDepth, nil},
+	{"userns-depth", KnownCreator, appendUserDepth, nil},
+}
+
+func observationOf(rule *Rule, r *Record) *observation {
+	for i := range observations {
+		if o := &observations[i]; o.id == rule.ID && r.Evidence.Known&o.known == o.known {
+			return o
+		}
+	}
+	return nil
+}
+
+// AppendReason appends one sentence that says why an attempt failed, with the numbers of
+// that instant where they are known.
+func AppendReason(dst []byte, r *Record, reason *Reason, c *ReasonContext) []byte {
+	switch {
+	case reason.Rule != nil:
+		return appendRule(dst, reason.Rule, r, c)
+	case r.Errno().IsRestart() || reason.Count == 0:
+		return append(dst, FailureText(r)...)
+	}
+	dst = append(dst, "not known which: "...)
+	for i, rule := range reason.List() {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, rule.ID...)
+	}
+	if reason.More > 0 {
+		dst = strconv.AppendInt(append(dst, " and "...), int64(reason.More), 10)
+		dst = append(dst, " more"...)
+	}
+	return appendMemory(dst, r, c)
+}
+
+func appendRule(dst []byte, rule *Rule, r *Record, c *ReasonContext) []byte {
+	if o := observationOf(rule, r); o != nil {
+		at := len(dst)
+		if dst = o.append(dst, r, c); len(dst) > at {
+			return dst
+		}
+	}
+	return append(dst, strings.TrimSuffix(rule.Sentence, ".")...)
+}
+
+// AppendFix appends what moves the limit or mends the request, or nothing if the reason is
+// not known. It is advice: nothing applies it.
+func AppendFix(dst []byte, r *Record, reason *Reason, c *ReasonContext) []byte {
+	if reason.Rule == nil {
+		return dst
+	}
+	if o := observationOf(reason.Rule, r); o != nil && o.fix != nil {
+		at := len(dst)
+		if dst = o.fix(dst, r, c); len(dst) > at {
+			return dst
+		}
+	}
+	return append(dst, strings.TrimSuffix(reason.Rule.Remedy, ".")...)
+}
+
+func (c *ReasonContext) appendCgroup(dst []byte, find func(uint64) (string, bool), id uint64) []byte {
+	if find != nil {
+		if path, ok := find(id); ok {
+			return c.Path(dst, path)
+		}
+	}
+	return strconv.AppendUint(append(dst, "cgroup "...), id, 10)
+}
+
+// appendPids: pids.max of /system.slice/ci.slice reached: 512 of 512 (creator in …).
+func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
+	e := &r.Evidence
+	dst = c.appendCgroup(append(dst, "pids.max of "...), c.Pids, e.PidsCgroup)
+	dst = strconv.AppendInt(append(dst, " reached: "...), e.PidsCount, 10)
+	dst = strconv.AppendInt(append(dst, " of "...), e.PidsLimit, 10)
+	if r.Have&HaveCgroup != 0 && c.PidsV2 && e.PidsUp > 0 {
+		dst = c.appendCgroup(append(dst, " (creator in "...), c.Cgroup, r.CgroupID)
+		dst = append(dst, ')')
+	}
+	return dst
+}
+
+// fixPids names the command where the path tells that systemd made the cgroup.
+func fixPids(dst []byte, r *Record, c *ReasonContext) []byte {
+	if c.Pids == nil {
+		return dst
+	}
+	path, ok := c.Pids(r.Evidence.PidsCgroup)
+	if !ok {
+		return dst
+	}
+	last := path[strings.LastIndexByte(path, '/')+1:]
+	for _, kind := range [...]string{".slice", ".service", ".scope"} {
+		if strings.HasSuffix(last, kind) {
+			dst = append(dst, "systemctl set-property "...)
+			return append(c.Path(dst, last), " TasksMax=…"...)
+		}
+	}
+	return append(c.Path(append(dst, "raise pids.max of "...), path), " (docker run --pids-limit N for a container)"...)
+}
+
+// appendNproc: user 1000 has 4096 processes and threads, and RLIMIT_NPROC is 4096.
+func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
+	e := &r.Evidence
+	dst = strconv.AppendUint(append(dst, "user "...), uint64(r.UID), 10)
+	dst = strconv.AppendInt(append(dst, " has "...), e.NprocCount, 10)
+	dst = strconv.AppendUint(append(dst, " processes and threads, and RLIMIT_NPROC is "...), e.NprocLimit, 10)
+	if e.NprocUp > 0 {
+		dst = strconv.AppendUint(append(dst, ", "...), uint64(e.NprocUp), 10)
+		dst = append(dst, " user namespaces above its own"...)
+	}
+	return dst
+}
+
+func appendThreads(dst []byte, _ *Record, c *ReasonContext) []byte {
+	if c.System == nil || c.System.MaxThreads == 0 || c.System.Threads == 0 {
+		return dst
+	}
+	dst = strconv.AppendUint(append(dst, "the system has "...), c.System.Threads, 10)
+	return strconv.AppendUint(append(dst, " threads, and kernel.threads-max is "...), c.System.MaxThreads, 10)
+}
+
+// appendPidsUsed: pid namespace 4026532001 has 300 numbers in use, and pid_max is 301.
+func appendPidsUsed(dst []byte, r *Record, c *ReasonContext) []byte {
+	e := &r.Evidence
+	limit := e.PidnsMax
+	if limit == 0 && c.System != nil {
+		limit = c.System.PidMax
+	}
+	dst = strconv.AppendUint(append(dst, "pid namespace "...), uint64(e.Pidns), 10)
+	dst = strconv.AppendUint(append(dst, " has "...), uint64(e.PidnsAllocated&^pidnsAdding), 10)
+	dst = append(dst, " numbers in use"...)
+	if limit != 0 {
+		dst = strconv.AppendUint(append(dst, ", and pid_max is "...), uint64(limit), 10)
+	}
+	return dst
+}
+
+func appendPidnsDead(dst []byte, r *Record, _ *ReasonContext) []byte {
+	e := &r.Evidence
+	dst = strconv.AppendUint(append(dst, "pid namespace "...), uint64(e.Pidns), 10)
+	if !e.PidnsInit {
+		return append(dst, " is unusable: its first process could not be created (mended in Linux 7.1)"...)
+	}
+	return append(dst, ", which children go into, is dead: its init has exited"...)
+}
+
+func appendNoFD(dst []byte, r *Record, _ *ReasonContext) []byte {
+	dst = append(dst, "no file descriptor is free for the pidfd: RLIMIT_NOFILE is "...)
+	return strconv.AppendUint(dst, r.Evidence.NofileLimit, 10)
+}
+
+func appendPidDepth(dst []byte, r *Record, _ *ReasonContext) []byte {
+	dst = strconv.AppendUint(append(dst, "children are already "...), uint64(r.Evidence.PidnsLevel), 10)
+	return append(dst, " pid namespaces deep, and 32 is all there can be"...)
+}
+
+func appendUserDepth(dst []byte, r *Record, _ *ReasonContext) []byte {
+	dst = strconv.AppendUint(append(dst, "the creator is already "...), uint64(r.Evidence.UserLevel), 10)
+	return append(dst, " user namespaces deep, and 33 is all there can be"...)
+}
+
+// nearMemory is how many pages from its limit a memory cgroup may be named as a likely
+// cause of ENOMEM: what a task takes at once, stack and page tables.
+const nearMemory = 64
+
+// appendMemory names a memory cgroup that is at its limit.
+func appendMemory(dst []byte, r *Record, c *ReasonContext) []byte {
+	e := &r.Evidence
+	if r.Errno() != ENOMEM || e.Known&KnownMemory == 0 || e.MemoryLimit-e.MemoryUsage > nearMemory {
+		return dst
+	}
+	dst = c.appendCgroup(append(dst, "; memory.max of "...), c.Memory, e.MemoryCgroup)
+	dst = strconv.AppendInt(append(dst, " is reached: "...), e.MemoryUsage, 10)
+	dst = strconv.AppendInt(append(dst, " of "...), e.MemoryLimit, 10)
+	return append(dst, " pages"...)
+}

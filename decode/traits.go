@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode
+
+import "slices"
+
+// Traits is a set of ways in which kernels differ in what they refuse. A version is only
+// a first guess of them, for stable updates and distributions move rules both ways: see
+// [Probe].
+type Traits uint64
+
+// TraitInfo is one row of the table of traits.
+type TraitInfo struct {
+	Trait    Traits // one bit; a trait may have a row for each architecture
+	Name     string
+	Sentence string // what a kernel with the trait does
+
+	// Since is the first mainline release with it, Backports the first stable updates.
+	Since     KernelVersion
+	Backports []KernelVersion
+	Debian    bool     // Debian's kernels have it, whatever their version
+	Archs     []string // if set: the architectures, by Go's names, that can have it
+
+	Probe  *Probe // nil: no harmless request tells it
+	Source string
+}
+
+// Probe is a request that tells by its error whether a kernel has a trait. Neither answer
+// is a success, so that nothing is created: where no earlier rule does, the place for the
+// pidfd, which cannot be written, sees to that ([Request.PidfdFault]).
+type Probe struct {
+	Request Request
+	Setup   string       // what the creator, a process of its own, has to do first; "" is nothing
+	Given   ConditionSet // what that brings about
+	With    []Errno      // answers of a kernel with the trait
+	Without []Errno      // answers of one without
+}
+
+// TraitsOf is the set of traits that a release has by the table, on an architecture as Go
+// names it. See [ParseRelease] for what a release is.
+func TraitsOf(release, arch string) (Traits, error) {
+	v, debian, err := ParseRelease(release)
+	if err != nil {
+		return 0, err
+	}
+	var traits Traits
+	for i := range TraitTable {
+		if TraitTable[i].holds(v, debian, arch) {
+			traits |= TraitTable[i].Trait
+		}
+	}
+	return traits, nil
+}
+
+func (t *TraitInfo) holds(v KernelVersion, debian bool, arch string) bool {
+	if t.Archs != nil && !slices.Contains(t.Archs, arch) {
+		return false
+	}
+	if t.Debian {
+		return debian
+	}
+	return v.has(t.Since, t.Backports)
+}
+
+// List returns the rows of the traits in the set, in the order of the table.
+func (s Traits) List() []*TraitInfo {
+	var list []*TraitInfo
+	for i := range TraitTable {
+		if s&TraitTable[i].Trait != 0 {
+			list = append(list, &TraitTable[i])
+		}
+	}
+	return list
+}
