@@ -37,6 +37,9 @@ const volatile bool details;
 /* Up to 6.14 __secure_computing has a parameter, behind which fexit finds the result. */
 const volatile bool seccomp_has_parameter;
 
+/* Tell when creators run again that vfork suspended. */
+const volatile bool tell_resumed;
+
 /* Set when a hook at the entry of copy_process is attached. */
 bool has_entry_hook;
 

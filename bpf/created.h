@@ -3,6 +3,7 @@
 #ifndef FORKTRACE_CREATED_H
 #define FORKTRACE_CREATED_H
 
+#include "census.h"
 #include "config.h"
 #include "emit.h"
 #include "facts.h"
@@ -11,6 +12,7 @@
 #include "regs.h"
 #include "request.h"
 #include "task.h"
+#include "vfork.h"
 
 /* Requests come from a system call, or from the kernel itself: then the child tells which part. */
 static __always_inline enum entry entry_of_child(__u32 child_flags, __u64 clone_flags, __s32 child,
@@ -42,14 +44,14 @@ static __always_inline void read_created_request(struct event *e, struct pt_regs
 		if (in) {
 			e->duration = bpf_ktime_get_boot_ns() - in->start;
 			e->have |= HAVE_DURATION;
-			apply_inflight(e, in);
+			apply_inflight(e, in, details);
 			bpf_map_delete_elem(&inflights, &key);
 			return;
 		}
 	}
 	/* what names the call: clone's exit signal, which the child need not get, and vfork's stack */
 	if (details || e->entry == ENTRY_CLONE || (e->flags & CLONE_VFORK))
-		read_request(e, e->entry, regs, c, btf);
+		read_request(e, e->entry, regs, c, btf, details);
 	/* what the child got is surer than what user memory says by now */
 	if (e->entry != ENTRY_CLONE && !(e->flags & (CLONE_THREAD | CLONE_PARENT))) {
 		e->exit_signal = e->child_exit_signal;
@@ -68,7 +70,7 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	e->layer = LAYER_NONE;
 	read_pid_ns(&c_pid_ns, c, btf);
 	read_pid_ns(&p_pid_ns, p, btf);
-	read_creator(e, c, &c_pid_ns, btf);
+	read_creator(e, c, &c_pid_ns, btf, details);
 	read_child(e, p, c, &p_pid_ns, btf);
 	e->time = e->child_start_time;
 	read_facts(e, p, c, p_pid_ns.ns, c_pid_ns.ns, btf);
@@ -91,9 +93,12 @@ static __always_inline void forget_inflight(struct task_struct *c)
 static __always_inline int created(struct task_struct *p, __u64 clone_flags, struct task_struct *c,
 				   struct pt_regs *regs, const bool btf)
 {
-	struct cpu_counters *counters = my_counters();
+	struct cpu_counters *counters;
 	struct event *e;
 
+	if (census)
+		return census_created(p, clone_flags, c, btf);
+	counters = my_counters();
 	if (!counters)
 		return 0;
 	if (follow || launcher)
@@ -109,6 +114,7 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		return 0;
 	}
 	record_created(e, p, clone_flags, c, regs, btf);
+	maybe_suspended((__u64)c, clone_flags, e->time, e->result);
 	emit_end(e);
 	return 0;
 }

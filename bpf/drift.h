@@ -41,6 +41,53 @@ struct signal_struct___autoreap {
 };
 
 /*
+ * The count of a user's processes: up to 5.13 in user_struct; from 5.14 on in ucounts, in
+ * ucount[] with limits in ucount_max[] up to 5.18, then in rlimit[] and rlimit_max[].
+ */
+struct user_struct___processes {
+	atomic_t processes;
+};
+
+struct cred___user {
+	struct user_struct___processes *user;
+};
+
+struct ucounts___rlimit {
+	struct user_namespace *ns;
+	atomic_long_t rlimit[1];
+};
+
+struct ucounts___ucount {
+	struct user_namespace *ns;
+	atomic_long_t ucount[1];
+};
+
+struct cred___ucounts {
+	struct ucounts *ucounts;
+};
+
+struct user_namespace___rlimit {
+	long rlimit_max[1];
+};
+
+struct user_namespace___ucount {
+	long ucount_max[1];
+};
+
+enum rlimit_type {
+	UCOUNT_RLIMIT_NPROC,
+};
+
+enum ucount_type___nproc {
+	UCOUNT_RLIMIT_NPROC___5_14,
+};
+
+/* 6.14: each pid namespace has its own */
+struct pid_namespace___max {
+	int pid_max;
+};
+
+/*
  * 5.12: io_thread, an int; 5.19: kthread and idle, ints, and fn; 6.4: one-bit fields,
  * user_worker added; 7.3: umh. Read each by its name: CO-RE finds the form.
  */

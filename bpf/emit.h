@@ -14,8 +14,32 @@ static __always_inline struct cpu_counters *my_counters(void)
 }
 
 /*
+ * Room in the ring, zeroed. A function of several branches: the loader sets `details`, on
+ * which the size depends, and the verifier keeps the one branch that it knows to run.
+ */
+static __always_inline struct event *reserve(enum class class)
+{
+	struct event *e;
+
+	if (class != CLASS_CREATED) {
+		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+		if (e)
+			__builtin_memset(e, 0, sizeof(*e));
+	} else if (details) {
+		e = bpf_ringbuf_reserve(&events, EVENT_DETAILS, 0);
+		if (e)
+			__builtin_memset(e, 0, EVENT_DETAILS);
+	} else {
+		e = bpf_ringbuf_reserve(&events, EVENT_SHORT, 0);
+		if (e)
+			__builtin_memset(e, 0, EVENT_SHORT);
+	}
+	return e;
+}
+
+/*
  * Reserves a record and fills in what every record has, or counts the loss. The
- * additions are atomic although the counters are this CPU's own: from 7.2 on a
+ * additions are atomic although the counters are this CPU's own: from 7.0 on a
  * tracepoint program may be preempted by another one. `fetch` says that this kernel has
  * additions that return a value (5.12): without, two that preempt each other may get the
  * same number.
@@ -34,17 +58,28 @@ static __always_inline struct event *emit_begin(struct cpu_counters *c, enum cla
 
 	if (class != CLASS_CREATED)
 		__sync_fetch_and_add(class == CLASS_FAILED ? &c->failed : &c->restarted, 1);
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	e = reserve(class);
 	if (!e) {
 		__sync_fetch_and_add(&c->dropped[class], 1);
 		__sync_fetch_and_add(&c->lost, 1);
 		return NULL;
 	}
-	__builtin_memset(e, 0, sizeof(*e));
 	e->seq = seq;
 	e->lost = c->lost;
 	e->cpu = bpf_get_smp_processor_id();
 	return e;
+}
+
+/* Counts a record that cannot be made. */
+static __always_inline void lose(enum class class)
+{
+	struct cpu_counters *c = my_counters();
+
+	if (!c)
+		return;
+	__sync_fetch_and_add(&c->seq, 1);
+	__sync_fetch_and_add(&c->dropped[class], 1);
+	__sync_fetch_and_add(&c->lost, 1);
 }
 
 /* How often the fill level is looked at: every so many records of a CPU; a power of two. */

@@ -54,7 +54,7 @@ enum have {
 	HAVE_CGROUP_FD = 1 << 9,     /* cgroup_fd */
 	HAVE_FN = 1 << 10,	     /* fn */
 	HAVE_DURATION = 1 << 11,     /* duration */
-	HAVE_CHILD = 1 << 12,	     /* child_*, ns_pids */
+	HAVE_CHILD = 1 << 12,	     /* child_* before the details */
 	HAVE_CHILD_TLS = 1 << 13,    /* child_tls */
 	HAVE_CGROUP = 1 << 14,	     /* cgroup_id */
 	HAVE_CHILD_CGROUP = 1 << 15, /* child_cgroup_id */
@@ -66,6 +66,7 @@ enum have {
 	 * may have changed it meanwhile.
 	 */
 	HAVE_REREAD = 1 << 18,
+	HAVE_CHILD_DETAILS = 1 << 19, /* child_* among the details, ns_pids */
 };
 
 /*
@@ -113,6 +114,93 @@ enum fact {
 	FACT_MAX,
 };
 
+/* What of the evidence could be read: bits of evidence.known. */
+enum evidence_known {
+	KNOWN_CREATOR = 1 << 0,	      /* cap_effective, euid, user_level, policy, seccomp_mode, fs_in_exec */
+	KNOWN_SIGNALS = 1 << 1,	      /* pending, blocked */
+	KNOWN_NPROC = 1 << 2,	      /* nproc_* */
+	KNOWN_PIDS = 1 << 3,	      /* pids_*: the pids controller is there */
+	KNOWN_PIDNS = 1 << 4,	      /* pidns_* */
+	KNOWN_CHROOT = 1 << 5,	      /* chrooted */
+	KNOWN_UNMAPPED = 1 << 6,      /* unmapped */
+	KNOWN_MEMORY = 1 << 7,	      /* memory_* */
+	KNOWN_ARGS = 1 << 8,	      /* args, args_size, args_fault, tail */
+	KNOWN_TARGET = 1 << 9,	      /* target_bad: the descriptor of CLONE_INTO_CGROUP was looked at */
+	KNOWN_PARENT_CHAIN = 1 << 10, /* all cgroups above were looked at, not only the lowest PIDS_DEPTH */
+	KNOWN_FILES = 1 << 11,	      /* nofile_limit */
+	KNOWN_SET_TID = 1 << 12,      /* set_tid_fault */
+};
+
+/* What is behind the fields of clone_args that this kernel may know. */
+enum tail {
+	TAIL_ZERO,
+	TAIL_NONZERO,
+	TAIL_FAULT,
+	TAIL_OPEN, /* longer than was looked at */
+};
+
+#define CLONE_ARGS_WORDS 11 /* of 64 bits: CLONE_ARGS_SIZE_VER2 */
+#define CGROUP_DEPTH	 8  /* cgroups looked at, from the task's own upwards */
+#define MEMORY_DEPTH	 2  /* memory cgroups likewise */
+#define USERNS_DEPTH	 3  /* user namespaces likewise */
+
+/*
+ * Why an attempt may have failed, read at the failure and only there (kernel-facts D).
+ * Counts are those of a moment later than the refusal: what it had charged is given back.
+ */
+struct evidence {
+	__u64 cap_effective; /* in the creator's user namespace */
+	__u64 pending;	     /* signals of the thread and of the process, bit 0 is signal 1 */
+	__u64 blocked;
+	/*
+	 * Of the user's processes and threads: in the user namespace where the limit is
+	 * reached, or, if it is nowhere, where it is nearest. nproc_up: so many namespaces
+	 * above the creator's.
+	 */
+	__s64 nproc_count;
+	__u64 nproc_limit;
+	/*
+	 * Of the tasks of the lowest cgroup that has reached its limit, or, if none has,
+	 * of the one that has least left. pids_up: so many above the task's own.
+	 */
+	__u64 pids_cgroup;
+	__s64 pids_count;
+	__s64 pids_limit;
+	/* Of the memory cgroup with least left, in pages. */
+	__u64 memory_cgroup;
+	__s64 memory_usage;
+	__s64 memory_limit;
+	__u64 nofile_limit;
+	__u64 args_size;
+	__u64 args[CLONE_ARGS_WORDS]; /* struct clone_args as it is in user memory now */
+	__u32 known;
+	__u32 nproc_up;
+	__u32 pids_up;
+	__u32 user_level; /* of the creator's user namespace */
+	__s32 policy;	  /* SCHED_* */
+	__u32 pidns;	  /* for children: inode number */
+	__u32 pidns_level;
+	__u32 pidns_allocated; /* numbers in use, and PIDNS_ADDING */
+	__u32 pidns_max;       /* 0: not a member of the namespace (before 6.14) */
+	__u32 euid;
+	__u8 seccomp_mode;
+	__u8 pidns_init; /* it has, or had, a first process */
+	__u8 chrooted;
+	__u8 unmapped; /* the creator's user namespace maps no user or no group at all */
+	__u8 args_fault;
+	__u8 set_tid_fault;
+	__u8 tail; /* enum tail */
+	__u8 target_bad;
+	__u8 fs_in_exec; /* a task that shares the creator's fs_struct executes a program */
+	__u8 pad[3];
+	__u32 max_fds; /* size of the creator's table of files */
+};
+
+/*
+ * What every record has comes first: about successes nothing else is written unless
+ * `details` are wanted, and the ring holds EVENT_SHORT or EVENT_DETAILS bytes. Failures
+ * are always whole.
+ */
 struct event {
 	/* identity */
 	/*
@@ -127,21 +215,9 @@ struct event {
 	/* request */
 	__u64 flags; /* clone_flags, without the exit signal */
 	__u64 stack;
-	__u64 stack_size;
-	__u64 parent_tidptr;
-	__u64 child_tidptr;
-	__u64 tls;
-	__u64 pidfd;
-	__u64 fn; /* kernel address that a kernel-made task runs */
-	/* creator */
-	__u64 start_time; /* CLOCK_BOOTTIME, ns */
-	__u64 cgroup_id;  /* on the default (v2) hierarchy */
-	/* child */
+	/* creator and child, CLOCK_BOOTTIME, ns */
+	__u64 start_time;
 	__u64 child_start_time;
-	__u64 child_cgroup_id;
-	__u64 child_set_child_tid;
-	__u64 child_clear_child_tid;
-	__u64 child_tls;
 	/* observation */
 	__u64 facts;
 	__u64 facts_known;
@@ -150,34 +226,69 @@ struct event {
 	__u32 cpu;
 	__s32 result; /* the child's tid, or a negative errno */
 	__s32 exit_signal;
-	__s32 cgroup_fd;
-	__u32 set_tid_size;
-	__s32 set_tid[SET_TID_MAX]; /* innermost namespace first, as clone3 has it */
-	__u32 pid;		    /* creator's tgid */
+	__u32 pid; /* creator's tgid */
 	__u32 tid;
 	__u32 ppid; /* tgid of its real_parent */
 	__u32 uid;
 	__u32 gid;
-	__u32 task_flags; /* PF_*: creator */
-	__u32 pid_ns;	  /* creator's namespaces, inode numbers */
-	__u32 user_ns;
-	__u32 mnt_ns;
-	__u32 child_pid;    /* tgid */
-	__u32 child_level;  /* of its pid namespace; 0 is the initial one */
-	__u32 child_ptrace; /* PT_* */
+	__u32 task_flags;  /* PF_*: creator */
+	__u32 child_pid;   /* tgid */
+	__u32 child_level; /* of its pid namespace; 0 is the initial one */
 	__u32 child_task_flags;
-	__u32 child_ppid; /* tgid of its real_parent */
-	__u32 child_ptid; /* tid of its real_parent */
 	__s32 child_exit_signal;
-	__u32 ns_pids[NS_PIDS_MAX]; /* outermost first; [0] is the host's tid */
-	__u32 child_pid_ns;
+	char comm[TASK_COMM_LEN];
 	__u8 entry; /* enum entry */
 	__u8 layer; /* enum layer */
 	__u8 stage; /* reached inside copy_process, kernel-facts D; 0 unknown */
 	__u8 pad;
-	char comm[TASK_COMM_LEN];
+
+	/* details */
+	__s32 cgroup_fd;
+	__u64 stack_size;
+	__u64 parent_tidptr;
+	__u64 child_tidptr;
+	__u64 tls;
+	__u64 pidfd;
+	__u64 fn;	 /* kernel address that a kernel-made task runs */
+	__u64 cgroup_id; /* creator's, on the default (v2) hierarchy */
+	__u64 child_cgroup_id;
+	__u64 child_set_child_tid;
+	__u64 child_clear_child_tid;
+	__u64 child_tls;
+	__u32 set_tid_size;
+	__s32 set_tid[SET_TID_MAX]; /* innermost namespace first, as clone3 has it */
+	__u32 pid_ns;		    /* creator's namespaces, inode numbers */
+	__u32 user_ns;
+	__u32 mnt_ns;
+	__u32 child_pid_ns;
+	__u32 child_ptrace;	    /* PT_* */
+	__u32 child_ppid;	    /* tgid of its real_parent */
+	__u32 child_ptid;	    /* tid of its real_parent */
+	__u32 ns_pids[NS_PIDS_MAX]; /* outermost first; [0] is the host's tid */
+
+	/* failures */
+	struct evidence evidence;
 };
 
-_Static_assert(sizeof(struct event) == 344, "wire size");
+/* Length of a record without details, and without evidence. */
+#define EVENT_SHORT   160
+#define EVENT_DETAILS 344
+
+_Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
+	       "wire size of a record without details");
+_Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
+_Static_assert(sizeof(struct evidence) == 248, "wire size of evidence");
+
+/* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
+struct resumed {
+	__u64 time;	 /* CLOCK_BOOTTIME, ns */
+	__u64 suspended; /* ns since the child was made */
+	__u32 pid;	 /* creator's tgid */
+	__u32 tid;
+	__s32 child; /* its tid */
+	__u32 cpu;
+};
+
+_Static_assert(sizeof(struct resumed) == 32, "wire size");
 
 #endif

@@ -6,8 +6,10 @@
 #ifndef FORKTRACE_FAILURE_H
 #define FORKTRACE_FAILURE_H
 
+#include "census.h"
 #include "config.h"
 #include "emit.h"
+#include "evidence.h"
 #include "filter.h"
 #include "inflight.h"
 #include "regs.h"
@@ -55,17 +57,20 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 	e->layer = layer;
 	e->entry = entry;
 	read_pid_ns(&pid_ns, c, false);
-	read_creator(e, c, &pid_ns, false);
-	if (!in) {
-		read_request(e, entry, regs, c, false);
-		return;
+	read_creator(e, c, &pid_ns, false, true);
+	if (entry == ENTRY_CLONE3)
+		read_clone_args(e, regs, c);
+	if (in) {
+		e->flags = in->flags;
+		apply_inflight(e, in, true);
+		if (in->start) {
+			e->duration = e->time - in->start;
+			e->have |= HAVE_DURATION;
+		}
+	} else {
+		read_request(e, entry, regs, c, false, true);
 	}
-	e->flags = in->flags;
-	apply_inflight(e, in);
-	if (in->start) {
-		e->duration = e->time - in->start;
-		e->have |= HAVE_DURATION;
-	}
+	read_evidence(e, c);
 }
 
 /* An attempt of current has failed. `in` is its request, if a hook saw it; else it is read from `regs`. */
@@ -77,6 +82,8 @@ static __always_inline int failed(struct pt_regs *regs, enum entry entry, const 
 	struct event *e;
 	__u64 flags = 0;
 
+	if (census)
+		return census_failed(ret);
 	if (!counters)
 		return 0;
 	if (filter_flags)
@@ -155,15 +162,27 @@ static __always_inline int copy_process_failed(struct kernel_clone_args *args, l
 	return 0;
 }
 
+/*
+ * kernel_clone has returned an error that no inner hook has reported. If what the entry
+ * of copy_process left is still there, the kernel did not run the hook on its return.
+ */
 static __always_inline int kernel_clone_failed(long ret)
 {
+	__u64 key = bpf_get_current_task();
+	struct inflight *in = NULL;
 	struct pt_regs *regs = current_regs();
 	enum entry entry = entry_of_failure(regs, NULL);
 	bool outermost = !(has_clone3_hook && entry == ENTRY_CLONE3);
 
 	if (was_reported(outermost) || !armed)
 		return 0;
-	failed(regs, entry, NULL, ret, LAYER_KERNEL_CLONE);
+	if (has_entry_hook)
+		in = bpf_map_lookup_elem(&inflights, &key);
+	if (in)
+		in->start = 0; /* what it took is not known */
+	/* one call for both cases: its code is large, and the verifier walks every path */
+	failed(regs, entry, in, ret, in ? LAYER_COPY_PROCESS : LAYER_KERNEL_CLONE);
+	bpf_map_delete_elem(&inflights, &key);
 	if (!outermost)
 		note_reported();
 	return 0;

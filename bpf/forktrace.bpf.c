@@ -5,18 +5,26 @@
  */
 #include "vmlinux.h"
 #include "event.h"
+#include "census.h"
 #include "created.h"
 #include "failure.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+/* kernel/bpf/helpers.c, 6.2; for classic tracepoints 6.12 */
+struct task_struct *bpf_task_from_pid(__s32 pid) __ksym __weak;
+void bpf_task_release(struct task_struct *p) __ksym __weak;
+
 /* Makes the types known to the BTF of the object, for the layout tests. */
 const struct event *unused_event __attribute__((unused));
+const struct resumed *unused_resumed __attribute__((unused));
 const enum entry unused_entry __attribute__((unused));
 const enum layer unused_layer __attribute__((unused));
 const enum have unused_have __attribute__((unused));
 const enum class unused_class __attribute__((unused));
 const enum fact unused_fact __attribute__((unused));
+const enum evidence_known unused_evidence_known __attribute__((unused));
+const enum tail unused_tail __attribute__((unused));
 
 /*
  * Fires once for every success, from every creator, inside copy_process when nothing
@@ -38,6 +46,26 @@ int BPF_PROG(task_newtask_old, struct task_struct *p, __u64 clone_flags)
 	struct task_struct *c = (void *)bpf_get_current_task();
 
 	return created(p, clone_flags, c, regs_on_stack(c), false);
+}
+
+/*
+ * The same from a classic tracepoint, where programs run with preemption disabled: for
+ * kernels that let one creation preempt another inside a BTF tracepoint, and then do not
+ * run the program for the second. It tells the child's number only.
+ */
+SEC("tracepoint/task/task_newtask")
+int task_newtask_classic(struct trace_event_raw_task_newtask *ctx)
+{
+	struct task_struct *c = bpf_get_current_task_btf();
+	struct task_struct *p = bpf_task_from_pid(ctx->pid);
+
+	if (!p) { /* an idle task, made when a CPU comes up: it has no number */
+		lose(CLASS_CREATED);
+		return 0;
+	}
+	created(p, ctx->clone_flags, c, (struct pt_regs *)bpf_task_pt_regs(c), true);
+	bpf_task_release(p);
+	return 0;
 }
 
 /* The last thread of a process takes it out of the tree. Attached only when a tree is traced. */
@@ -85,13 +113,15 @@ int BPF_KRETPROBE(copy_process_kretprobe, long ret)
 SEC("fexit/kernel_clone")
 int BPF_PROG(kernel_clone_fexit, struct kernel_clone_args *args, int ret)
 {
-	return is_error(ret) ? kernel_clone_failed(ret) : 0;
+	if (is_error(ret))
+		return kernel_clone_failed(ret);
+	return args->flags & CLONE_VFORK ? maybe_resumed() : 0;
 }
 
 SEC("kretprobe/kernel_clone")
 int BPF_KRETPROBE(kernel_clone_kretprobe, int ret)
 {
-	return is_error(ret) ? kernel_clone_failed(ret) : 0;
+	return is_error(ret) ? kernel_clone_failed(ret) : maybe_resumed();
 }
 
 /* clone3 refuses what it cannot copy in or what is not valid, before kernel_clone. */
@@ -170,6 +200,51 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 		return 0;
 	entry = entry_of_failure(regs, NULL);
 	return entry == ENTRY_UNKNOWN ? 0 : failed(regs, entry, NULL, ret, LAYER_UNKNOWN);
+}
+
+/*
+ * Fires for every task that ends, in that task, when its memory and files are still
+ * there and its thread group has been told: the last one sees that no other lives.
+ */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(census_exit, struct task_struct *p)
+{
+	return census_exited(p, true);
+}
+
+/* The same where programs on BTF tracepoints can be preempted, and then miss others. */
+SEC("tracepoint/sched/sched_process_exit")
+int census_exit_classic(void *ctx)
+{
+	return census_exited((void *)bpf_get_current_task(), false);
+}
+
+/* Fires when a program has been executed, with the new name in place and the path still there. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(census_exec, struct task_struct *p, int old_pid, struct linux_binprm *bprm)
+{
+	return census_executed(p, bprm, true);
+}
+
+/* The same without the path: a classic tracepoint hands over no pointers. */
+SEC("tracepoint/sched/sched_process_exec")
+int census_exec_classic(void *ctx)
+{
+	return census_executed((void *)bpf_get_current_task(), NULL, false);
+}
+
+/* Visits every task once, when asked: those that were there before the hooks. */
+SEC("iter/task")
+int census_task(struct bpf_iter__task *ctx)
+{
+	struct task_struct *t = ctx->task;
+	struct process_key key = {};
+
+	if (!t || t->pid != t->tgid)
+		return 0;
+	process_key_of(&key, t, true);
+	enter(&key, t, NULL, census_cgroup(t, true), true);
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

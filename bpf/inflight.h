@@ -175,11 +175,11 @@ static __always_inline struct inflight *read_inflight(struct kernel_clone_args *
 	return in;
 }
 
-/* Puts the request, where a hook saw it, in the place of what registers and user memory tell. */
-static __always_inline void apply_inflight(struct event *e, const struct inflight *in)
+/* What a record without details has of a request. */
+#define SHORT_REQUEST (HAVE_FLAGS | HAVE_EXIT_SIGNAL | HAVE_STACK)
+
+static __always_inline void apply_inflight_details(struct event *e, const struct inflight *in)
 {
-	e->exit_signal = in->exit_signal;
-	e->stack = in->stack;
 	e->stack_size = in->stack_size;
 	e->parent_tidptr = in->parent_tidptr;
 	e->child_tidptr = in->child_tidptr;
@@ -190,6 +190,16 @@ static __always_inline void apply_inflight(struct event *e, const struct infligh
 	e->set_tid_size = in->set_tid_size;
 	__builtin_memcpy(e->set_tid, in->set_tid, sizeof(e->set_tid));
 	e->have |= in->have;
+}
+
+/* Puts the request, where a hook saw it, in the place of what registers and user memory tell. */
+static __always_inline void apply_inflight(struct event *e, const struct inflight *in, const bool whole)
+{
+	e->exit_signal = in->exit_signal;
+	e->stack = in->stack;
+	e->have |= in->have & SHORT_REQUEST;
+	if (whole)
+		apply_inflight_details(e, in);
 	/* arguments that the caller's call does not have */
 	if (e->entry != ENTRY_CLONE3)
 		e->have &= ~HAVE_STACK_SIZE;

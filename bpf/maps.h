@@ -32,6 +32,8 @@ struct cpu_counters {
 	__u64 dropped[CLASS_MAX];
 	/* entries of copy_process whose return no hook saw, found at the task's next entry */
 	__u64 missed;
+	/* ends of a suspension for which the ring had no room; they are in no other number */
+	__u64 resumed_lost;
 	/* processes that should have joined the tree and found it full */
 	__u64 tree_full;
 };

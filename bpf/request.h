@@ -151,7 +151,7 @@ static __always_inline void request_pointers(struct event *e, __u64 flags, __u64
 	}
 }
 
-static __always_inline void request_clone(struct event *e, struct call *call)
+static __always_inline void request_clone(struct event *e, struct call *call, const bool whole)
 {
 	__u32 flags = call->flags; /* bits above are dropped by the kernel */
 
@@ -162,13 +162,15 @@ static __always_inline void request_clone(struct event *e, struct call *call)
 	e->exit_signal = flags & CSIGNAL;
 	e->stack = call->stack;
 	e->have |= HAVE_EXIT_SIGNAL | HAVE_STACK;
+	if (!whole)
+		return;
 	/* clone(2) returns the pidfd through the parent's tid pointer */
 	request_pointers(e, e->flags, call->parent_tidptr, call->parent_tidptr, call->child_tidptr,
 			 call->tls);
 }
 
 /* The struct is read a second time here, after the kernel did: hence HAVE_REREAD. */
-static __always_inline void request_clone3(struct event *e, struct call *call)
+static __always_inline void request_clone3(struct event *e, struct call *call, const bool whole)
 {
 	struct clone_args a = {};
 	__u64 size = call->stack;
@@ -186,10 +188,13 @@ static __always_inline void request_clone3(struct event *e, struct call *call)
 	}
 	e->exit_signal = a.exit_signal;
 	e->stack = a.stack;
-	e->stack_size = a.stack_size;
-	e->have |= HAVE_REREAD | HAVE_STACK | HAVE_STACK_SIZE;
+	e->have |= HAVE_REREAD | HAVE_STACK;
 	if (!(a.exit_signal >> 31))
 		e->have |= HAVE_EXIT_SIGNAL;
+	if (!whole)
+		return;
+	e->stack_size = a.stack_size;
+	e->have |= HAVE_STACK_SIZE;
 	request_pointers(e, a.flags, a.pidfd, a.parent_tid, a.child_tid, a.tls);
 	if (size >= CLONE_ARGS_SIZE_VER1 && a.set_tid_size) {
 		__u32 n = a.set_tid_size < SET_TID_MAX ? a.set_tid_size : SET_TID_MAX;
@@ -225,9 +230,10 @@ static __always_inline __u64 request_flags(enum entry entry, struct pt_regs *reg
 	return flags;
 }
 
-/* Reads what the system call was asked for, as far as the hook has not told it. */
+/* Reads what the system call was asked for, as far as the hook has not told it; details only for a whole
+ * record. */
 static __always_inline void read_request(struct event *e, enum entry entry, struct pt_regs *regs,
-					 struct task_struct *c, const bool btf)
+					 struct task_struct *c, const bool btf, const bool whole)
 {
 	struct call call = {.entry = entry};
 
@@ -241,11 +247,11 @@ static __always_inline void read_request(struct event *e, enum entry entry, stru
 		break;
 	case ENTRY_CLONE:
 		call_args(&call, regs, c, btf);
-		request_clone(e, &call);
+		request_clone(e, &call, whole);
 		break;
 	case ENTRY_CLONE3:
 		call_args(&call, regs, c, btf);
-		request_clone3(e, &call);
+		request_clone3(e, &call, whole);
 		break;
 	default:
 		break;

@@ -64,7 +64,7 @@ static __always_inline void read_pid_ns(struct active_pid_ns *a, struct task_str
 
 /* The creator is always current. */
 static __always_inline void read_creator(struct event *e, struct task_struct *c,
-					 const struct active_pid_ns *pid_ns, const bool btf)
+					 const struct active_pid_ns *pid_ns, const bool btf, const bool whole)
 {
 	struct task_struct *parent = RD(c, real_parent);
 	struct cred *cred = RD(c, real_cred);
@@ -80,7 +80,7 @@ static __always_inline void read_creator(struct event *e, struct task_struct *c,
 	/* a word-wise copy; the helper for the current name goes byte by byte */
 	bpf_core_read(e->comm, sizeof(e->comm), &c->comm);
 	e->comm[TASK_COMM_LEN - 1] = 0;
-	if (details) {
+	if (whole) {
 		struct nsproxy *nsproxy = RD(c, nsproxy);
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
 		struct user_namespace *user_ns = RD(cred, user_ns);
@@ -108,38 +108,29 @@ static __always_inline void read_ns_pids(struct event *e, struct task_struct *p,
 	}
 }
 
-/* After read_creator(), from which it takes what both have in common. */
-static __always_inline void read_child(struct event *e, struct task_struct *p, struct task_struct *c,
-				       const struct active_pid_ns *pid_ns, const bool btf)
+/* What only a record with details has of the child. After read_creator(), from which it takes the cgroup. */
+static __always_inline void read_child_details(struct event *e, struct task_struct *p, struct task_struct *c,
+					       const struct active_pid_ns *pid_ns, const bool btf)
 {
 	struct task_struct *parent = RD(p, real_parent);
-	__u64 cgroup_id;
+	__u64 cgroup_id = e->cgroup_id;
 
-	e->result = RD(p, pid);
-	e->child_pid = RD(p, tgid);
-	e->child_start_time = RD(p, start_boottime);
 	e->child_ppid = RD(parent, tgid);
 	e->child_ptid = RD(parent, pid);
-	e->child_exit_signal = RD(p, exit_signal);
 	e->child_set_child_tid = (__u64)RD(p, set_child_tid);
 	e->child_clear_child_tid = (__u64)RD(p, clear_child_tid);
 	e->child_ptrace = RD(p, ptrace);
-	e->child_task_flags = RD(p, flags);
 	e->child_pid_ns = pid_ns->inum;
-	e->child_level = pid_ns->level;
 	e->ns_pids[0] = e->result;
-	if (e->child_level)
-		read_ns_pids(e, p, e->child_level);
-	if (details) {
-		cgroup_id = e->cgroup_id;
-		barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
-		if (RD(p, cgroups) != RD(c, cgroups))
-			cgroup_id = task_cgroup_id(p, btf);
-		e->child_cgroup_id = cgroup_id;
-		if (cgroup_id)
-			e->have |= HAVE_CHILD_CGROUP;
-	}
-	e->have |= HAVE_CHILD;
+	if (pid_ns->level)
+		read_ns_pids(e, p, pid_ns->level);
+	e->have |= HAVE_CHILD_DETAILS;
+	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
+	if (RD(p, cgroups) != RD(c, cgroups))
+		cgroup_id = task_cgroup_id(p, btf);
+	e->child_cgroup_id = cgroup_id;
+	if (cgroup_id)
+		e->have |= HAVE_CHILD_CGROUP;
 #if defined(__TARGET_ARCH_x86)
 	e->child_tls = RD(p, thread.fsbase);
 #elif defined(__TARGET_ARCH_arm64)
@@ -148,6 +139,20 @@ static __always_inline void read_child(struct event *e, struct task_struct *p, s
 	/* kernel tasks have no user TLS: what is there is left over */
 	if (RD(p, mm))
 		e->have |= HAVE_CHILD_TLS;
+}
+
+static __always_inline void read_child(struct event *e, struct task_struct *p, struct task_struct *c,
+				       const struct active_pid_ns *pid_ns, const bool btf)
+{
+	e->result = RD(p, pid);
+	e->child_pid = RD(p, tgid);
+	e->child_start_time = RD(p, start_boottime);
+	e->child_exit_signal = RD(p, exit_signal);
+	e->child_task_flags = RD(p, flags);
+	e->child_level = pid_ns->level;
+	e->have |= HAVE_CHILD;
+	if (details)
+		read_child_details(e, p, c, pid_ns, btf);
 }
 
 #endif

@@ -20,6 +20,7 @@ typedef __u32 __be32;
 typedef __u32 __wsum;
 typedef __u8 u8;
 typedef __u32 u32;
+typedef __s64 s64;
 typedef __u64 u64;
 typedef _Bool bool;
 #define true  1
@@ -77,8 +78,7 @@ struct net;
 struct time_namespace;
 struct cgroup_namespace;
 struct mm_struct;
-struct files_struct;
-struct fs_struct;
+struct dentry;
 struct sem_undo_list;
 struct io_context;
 
@@ -86,13 +86,25 @@ struct mnt_namespace {
 	struct ns_common ns;
 };
 
+struct uid_gid_map {
+	u32 nr_extents;
+};
+
+struct ucounts;
+
 struct user_namespace {
 	struct ns_common ns;
+	int level;
+	struct uid_gid_map uid_map;
+	struct uid_gid_map gid_map;
+	struct ucounts *ucounts;
 };
 
 struct pid_namespace {
 	unsigned int level;
 	struct ns_common ns;
+	unsigned int pid_allocated;
+	struct task_struct *child_reaper;
 };
 
 struct upid {
@@ -116,22 +128,128 @@ struct nsproxy {
 	struct cgroup_namespace *cgroup_ns;
 };
 
+/* two u32 up to 6.2, then a u64: the same bits */
+typedef struct {
+	u64 val;
+} kernel_cap_t;
+
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
+	kuid_t euid;
 	struct user_namespace *user_ns;
+	kernel_cap_t cap_effective;
 };
 
 struct kernfs_node {
 	__u64 id;
+	void *priv;
+};
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
 };
 
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[1]; /* as many as are built in */
 };
 
 struct css_set {
 	struct cgroup *dfl_cgrp;
+	struct cgroup_subsys_state *subsys[1];
+};
+
+enum cgroup_subsys_id {
+	memory_cgrp_id,
+	pids_cgrp_id,
+};
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+typedef struct {
+	long counter;
+} atomic_long_t;
+
+/* kernel/cgroup/pids.c */
+struct pids_cgroup {
+	atomic64_t counter;
+	atomic64_t limit;
+};
+
+struct page_counter {
+	atomic_long_t usage;
+	unsigned long max;
+};
+
+struct mem_cgroup {
+	struct page_counter memory;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+/* fs/mount.h */
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	void *i_private;
+	struct super_block *i_sb;
+};
+
+struct dentry {
+	struct inode *d_inode;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct fs_struct {
+	struct path root;
+	int in_exec;
+};
+
+typedef struct {
+	unsigned long sig[1];
+} sigset_t;
+
+struct sigpending {
+	sigset_t signal;
+};
+
+struct rlimit {
+	unsigned long rlim_cur;
+};
+
+struct seccomp {
+	int mode;
 };
 
 struct sigaction {
@@ -149,6 +267,8 @@ struct sighand_struct {
 struct signal_struct {
 	atomic_t live;
 	unsigned int flags;
+	struct sigpending shared_pending;
+	struct rlimit rlim[16];
 };
 
 struct sysv_sem {
@@ -237,6 +357,10 @@ struct task_struct {
 	struct io_context *io_context;
 	struct css_set *cgroups;
 	struct thread_struct thread;
+	struct sigpending pending;
+	sigset_t blocked;
+	unsigned int policy;
+	struct seccomp seccomp;
 };
 
 /* include/linux/sched/task.h; what moved is in drift.h */
@@ -252,6 +376,17 @@ struct kernel_clone_args {
 	int *set_tid;
 	unsigned long set_tid_size;
 	int cgroup;
+};
+
+/* include/linux/bpf.h, 5.8 */
+struct bpf_iter__task {
+	struct task_struct *task;
+};
+
+/* include/trace/events/task.h, the classic tracepoint's record */
+struct trace_event_raw_task_newtask {
+	int pid;
+	unsigned long clone_flags; /* 64 bit everywhere from 6.18 on */
 };
 
 /* include/trace/events/syscalls.h, the classic tracepoint's record */

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +20,10 @@ import (
 type attacher struct {
 	// prepare changes the program before it is loaded; may be nil.
 	prepare func(spec *ebpf.ProgramSpec, symbol string)
-	attach  func(p *ebpf.Program, symbol string) (io.Closer, error)
+	// first, where it is set, names the mechanism, which is tried once with a program that
+	// does nothing: loading a real one takes a tenth of a second.
+	first  string
+	attach func(p *ebpf.Program, symbol string) (io.Closer, error)
 }
 
 // The ways. Only attaching shows that a hook works: some load and never attach.
@@ -31,24 +35,76 @@ var (
 		attach:  attachTracing,
 	}
 
-	attachKprobe = attacher{attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+	attachKprobe = attacher{first: "kprobe", attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
 		return link.Kprobe(symbol, p, nil)
 	}}
 
-	attachKretprobe = attacher{attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+	attachKretprobe = attacher{first: "kprobe", attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
 		return link.Kretprobe(symbol, p, nil)
 	}}
 
-	attachKprobeMulti = attacher{prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
-		return link.KprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{symbol}})
+	attachKprobeMulti = attacher{first: "kprobe.multi", prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+		return link.KprobeMulti(p, multiOptions(symbol))
 	}}
 
-	attachKretprobeMulti = attacher{prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
-		return link.KretprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{symbol}})
+	attachKretprobeMulti = attacher{first: "kprobe.multi", prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+		return link.KretprobeMulti(p, multiOptions(symbol))
+	}}
+
+	attachNewtask   = classic("task", "task_newtask")
+	attachSchedExit = classic("sched", "sched_process_exit")
+	attachSchedExec = classic("sched", "sched_process_exec")
+
+	attachIterator = attacher{attach: func(p *ebpf.Program, _ string) (io.Closer, error) {
+		return link.AttachIter(link.IterOptions{Program: p})
 	}}
 
 	attachSyscallExits = attacher{attach: attachSyscallExitTracepoints}
 )
+
+// classic attaches to a tracepoint of tracefs.
+func classic(group, name string) attacher {
+	return attacher{attach: func(p *ebpf.Program, _ string) (io.Closer, error) {
+		root, err := openTracefs()
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		id, err := tracepointID(root, group, name)
+		if err != nil {
+			return nil, err
+		}
+		return attachTracepoint(id, p.FD())
+	}}
+}
+
+// tryMechanism attaches a program that does nothing to the hook's function.
+func tryMechanism(h *Hook) error {
+	spec := &ebpf.ProgramSpec{
+		Name: "forktrace_probe", Type: ebpf.Kprobe, License: "Dual BSD/GPL",
+		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
+	}
+	if h.attach.prepare != nil {
+		h.attach.prepare(spec, h.Symbol)
+	}
+	p, err := ebpf.NewProgram(spec)
+	if err != nil {
+		return fmt.Errorf("loading a program for %s: %w", h.attach.first, err)
+	}
+	defer p.Close()
+	l, err := h.attach.attach(p, h.Symbol)
+	if err != nil {
+		return fmt.Errorf("attaching by %s: %w", h.attach.first, err)
+	}
+	return l.Close()
+}
+
+// multiOptions gives the one function a cookie that nobody uses: without cookies Linux 6.18
+// (and perhaps its neighbours; kernel/trace/bpf_trace.c: bpf_kprobe_multi_show_fdinfo)
+// follows a NULL pointer when anyone reads /proc/PID/fdinfo of the link, and panics.
+func multiOptions(symbol string) link.KprobeMultiOptions {
+	return link.KprobeMultiOptions{Symbols: []string{symbol}, Cookies: []uint64{0}}
+}
 
 func forMulti(spec *ebpf.ProgramSpec, _ string) { spec.AttachType = ebpf.AttachTraceKprobeMulti }
 

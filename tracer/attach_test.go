@@ -20,6 +20,7 @@ func plan() tracer.Plan { return tracer.Plan(os.Getenv("FORKTRACE_PLAN")) }
 type counting struct{ creations, lost uint64 }
 
 func (c *counting) Creation(*decode.Record) error { c.creations++; return nil }
+func (c *counting) Resumed(*decode.Resumed) error { return nil }
 func (c *counting) Lost(_ uint32, n uint64) error { c.lost += n; return nil }
 func (c *counting) Idle() (more bool, err error)  { return true, nil }
 func (c *counting) matches(t *tracer.Totals) bool { return c.creations+c.lost == t.Matched.Sum() }

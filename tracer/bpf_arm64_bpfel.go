@@ -28,15 +28,16 @@ type bpfCommKey struct {
 }
 
 type bpfCpuCounters struct {
-	_         structs.HostLayout
-	Seq       uint64
-	Lost      uint64
-	Failed    uint64
-	Restarted uint64
-	Rejected  [3]uint64
-	Dropped   [3]uint64
-	Missed    uint64
-	TreeFull  uint64
+	_           structs.HostLayout
+	Seq         uint64
+	Lost        uint64
+	Failed      uint64
+	Restarted   uint64
+	Rejected    [3]uint64
+	Dropped     [3]uint64
+	Missed      uint64
+	ResumedLost uint64
+	TreeFull    uint64
 }
 
 type bpfEntry uint32
@@ -52,6 +53,24 @@ const (
 	bpfEntryENTRY_IO_WORKER        bpfEntry = 7
 	bpfEntryENTRY_VHOST_WORKER     bpfEntry = 8
 	bpfEntryENTRY_IDLE             bpfEntry = 9
+)
+
+type bpfEvidenceKnown uint32
+
+const (
+	bpfEvidenceKnownKNOWN_CREATOR      bpfEvidenceKnown = 1
+	bpfEvidenceKnownKNOWN_SIGNALS      bpfEvidenceKnown = 2
+	bpfEvidenceKnownKNOWN_NPROC        bpfEvidenceKnown = 4
+	bpfEvidenceKnownKNOWN_PIDS         bpfEvidenceKnown = 8
+	bpfEvidenceKnownKNOWN_PIDNS        bpfEvidenceKnown = 16
+	bpfEvidenceKnownKNOWN_CHROOT       bpfEvidenceKnown = 32
+	bpfEvidenceKnownKNOWN_UNMAPPED     bpfEvidenceKnown = 64
+	bpfEvidenceKnownKNOWN_MEMORY       bpfEvidenceKnown = 128
+	bpfEvidenceKnownKNOWN_ARGS         bpfEvidenceKnown = 256
+	bpfEvidenceKnownKNOWN_TARGET       bpfEvidenceKnown = 512
+	bpfEvidenceKnownKNOWN_PARENT_CHAIN bpfEvidenceKnown = 1024
+	bpfEvidenceKnownKNOWN_FILES        bpfEvidenceKnown = 2048
+	bpfEvidenceKnownKNOWN_SET_TID      bpfEvidenceKnown = 4096
 )
 
 type bpfFact uint32
@@ -114,6 +133,7 @@ const (
 	bpfHaveHAVE_START_TIME    bpfHave = 65536
 	bpfHaveHAVE_NAMESPACES    bpfHave = 131072
 	bpfHaveHAVE_REREAD        bpfHave = 262144
+	bpfHaveHAVE_CHILD_DETAILS bpfHave = 524288
 )
 
 type bpfInflight struct {
@@ -147,18 +167,87 @@ const (
 	bpfLayerLAYER_COPY_PROCESS bpfLayer = 5
 )
 
+type bpfLineage struct {
+	_       structs.HostLayout
+	Creator bpfRowKey
+	Parent  bpfProcessKey
+	Ended   uint64
+	Cgroup  uint64
+	Uid     uint32
+	Claimed uint32
+	Creates uint8
+	Seeded  uint8
+	Pad     [6]uint8
+	Comm    [16]int8
+	File    [64]int8
+}
+
+type bpfProcessKey struct {
+	_     structs.HostLayout
+	Start uint64
+	Pid   uint32
+	Pad   uint32
+}
+
+type bpfRowKey struct {
+	_       structs.HostLayout
+	Process bpfProcessKey
+	Cgroup  uint64
+}
+
+type bpfSuspension struct {
+	_     structs.HostLayout
+	Since uint64
+	Child int32
+	Pad   uint32
+}
+
+type bpfTail uint32
+
+const (
+	bpfTailTAIL_ZERO    bpfTail = 0
+	bpfTailTAIL_NONZERO bpfTail = 1
+	bpfTailTAIL_FAULT   bpfTail = 2
+	bpfTailTAIL_OPEN    bpfTail = 3
+)
+
+type bpfTally struct {
+	_           structs.HostLayout
+	Created     [6]uint64
+	Failed      [7]uint64
+	Exits       uint64
+	Nonzero     uint64
+	ThreadExits uint64
+	Execs       uint64
+	SameExecs   uint64
+	Lifetimes   [24]uint64
+	Alive       int64
+	LastExec    [16]int8
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	bpfMapCensusCgroups             = "census_cgroups"
+	bpfMapCensusOther               = "census_other"
+	bpfMapCensusProcesses           = "census_processes"
+	bpfMapCensusRows                = "census_rows"
+	bpfMapCensusTotal               = "census_total"
 	bpfMapCgroups                   = "cgroups"
 	bpfMapComms                     = "comms"
 	bpfMapCounters                  = "counters"
 	bpfMapEvents                    = "events"
 	bpfMapInflights                 = "inflights"
 	bpfMapReported                  = "reported"
+	bpfMapSuspensions               = "suspensions"
 	bpfMapTree                      = "tree"
 	bpfMapUids                      = "uids"
+	bpfProgCensusExec               = "census_exec"
+	bpfProgCensusExecClassic        = "census_exec_classic"
+	bpfProgCensusExit               = "census_exit"
+	bpfProgCensusExitClassic        = "census_exit_classic"
+	bpfProgCensusTask               = "census_task"
 	bpfProgClone3Fexit              = "clone3_fexit"
 	bpfProgClone3Kretprobe          = "clone3_kretprobe"
 	bpfProgCopyProcessFentry        = "copy_process_fentry"
@@ -175,8 +264,11 @@ const (
 	bpfProgSysExit                  = "sys_exit"
 	bpfProgSyscallsSysExit          = "syscalls_sys_exit"
 	bpfProgTaskNewtask              = "task_newtask"
+	bpfProgTaskNewtaskClassic       = "task_newtask_classic"
 	bpfProgTaskNewtaskOld           = "task_newtask_old"
 	bpfVarArmed                     = "armed"
+	bpfVarCensus                    = "census"
+	bpfVarCensusV1                  = "census_v1"
 	bpfVarDetails                   = "details"
 	bpfVarFailedOnly                = "failed_only"
 	bpfVarFilterCgroup              = "filter_cgroup"
@@ -192,12 +284,16 @@ const (
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
+	bpfVarTellResumed               = "tell_resumed"
 	bpfVarUnusedClass               = "unused_class"
 	bpfVarUnusedEntry               = "unused_entry"
 	bpfVarUnusedEvent               = "unused_event"
+	bpfVarUnusedEvidenceKnown       = "unused_evidence_known"
 	bpfVarUnusedFact                = "unused_fact"
 	bpfVarUnusedHave                = "unused_have"
 	bpfVarUnusedLayer               = "unused_layer"
+	bpfVarUnusedResumed             = "unused_resumed"
+	bpfVarUnusedTail                = "unused_tail"
 	bpfVarWakeBytes                 = "wake_bytes"
 )
 
@@ -243,6 +339,11 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	CensusExec               *ebpf.ProgramSpec `ebpf:"census_exec"`
+	CensusExecClassic        *ebpf.ProgramSpec `ebpf:"census_exec_classic"`
+	CensusExit               *ebpf.ProgramSpec `ebpf:"census_exit"`
+	CensusExitClassic        *ebpf.ProgramSpec `ebpf:"census_exit_classic"`
+	CensusTask               *ebpf.ProgramSpec `ebpf:"census_task"`
 	Clone3Fexit              *ebpf.ProgramSpec `ebpf:"clone3_fexit"`
 	Clone3Kretprobe          *ebpf.ProgramSpec `ebpf:"clone3_kretprobe"`
 	CopyProcessFentry        *ebpf.ProgramSpec `ebpf:"copy_process_fentry"`
@@ -259,6 +360,7 @@ type bpfProgramSpecs struct {
 	SysExit                  *ebpf.ProgramSpec `ebpf:"sys_exit"`
 	SyscallsSysExit          *ebpf.ProgramSpec `ebpf:"syscalls_sys_exit"`
 	TaskNewtask              *ebpf.ProgramSpec `ebpf:"task_newtask"`
+	TaskNewtaskClassic       *ebpf.ProgramSpec `ebpf:"task_newtask_classic"`
 	TaskNewtaskOld           *ebpf.ProgramSpec `ebpf:"task_newtask_old"`
 }
 
@@ -266,14 +368,20 @@ type bpfProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfMapSpecs struct {
-	Cgroups   *ebpf.MapSpec `ebpf:"cgroups"`
-	Comms     *ebpf.MapSpec `ebpf:"comms"`
-	Counters  *ebpf.MapSpec `ebpf:"counters"`
-	Events    *ebpf.MapSpec `ebpf:"events"`
-	Inflights *ebpf.MapSpec `ebpf:"inflights"`
-	Reported  *ebpf.MapSpec `ebpf:"reported"`
-	Tree      *ebpf.MapSpec `ebpf:"tree"`
-	Uids      *ebpf.MapSpec `ebpf:"uids"`
+	CensusCgroups   *ebpf.MapSpec `ebpf:"census_cgroups"`
+	CensusOther     *ebpf.MapSpec `ebpf:"census_other"`
+	CensusProcesses *ebpf.MapSpec `ebpf:"census_processes"`
+	CensusRows      *ebpf.MapSpec `ebpf:"census_rows"`
+	CensusTotal     *ebpf.MapSpec `ebpf:"census_total"`
+	Cgroups         *ebpf.MapSpec `ebpf:"cgroups"`
+	Comms           *ebpf.MapSpec `ebpf:"comms"`
+	Counters        *ebpf.MapSpec `ebpf:"counters"`
+	Events          *ebpf.MapSpec `ebpf:"events"`
+	Inflights       *ebpf.MapSpec `ebpf:"inflights"`
+	Reported        *ebpf.MapSpec `ebpf:"reported"`
+	Suspensions     *ebpf.MapSpec `ebpf:"suspensions"`
+	Tree            *ebpf.MapSpec `ebpf:"tree"`
+	Uids            *ebpf.MapSpec `ebpf:"uids"`
 }
 
 // bpfVariableSpecs contains global variables before they are loaded into the kernel.
@@ -281,6 +389,8 @@ type bpfMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
 	Armed               *ebpf.VariableSpec `ebpf:"armed"`
+	Census              *ebpf.VariableSpec `ebpf:"census"`
+	CensusV1            *ebpf.VariableSpec `ebpf:"census_v1"`
 	Details             *ebpf.VariableSpec `ebpf:"details"`
 	FailedOnly          *ebpf.VariableSpec `ebpf:"failed_only"`
 	FilterCgroup        *ebpf.VariableSpec `ebpf:"filter_cgroup"`
@@ -296,12 +406,16 @@ type bpfVariableSpecs struct {
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
+	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
 	UnusedClass         *ebpf.VariableSpec `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.VariableSpec `ebpf:"unused_entry"`
 	UnusedEvent         *ebpf.VariableSpec `ebpf:"unused_event"`
+	UnusedEvidenceKnown *ebpf.VariableSpec `ebpf:"unused_evidence_known"`
 	UnusedFact          *ebpf.VariableSpec `ebpf:"unused_fact"`
 	UnusedHave          *ebpf.VariableSpec `ebpf:"unused_have"`
 	UnusedLayer         *ebpf.VariableSpec `ebpf:"unused_layer"`
+	UnusedResumed       *ebpf.VariableSpec `ebpf:"unused_resumed"`
+	UnusedTail          *ebpf.VariableSpec `ebpf:"unused_tail"`
 	WakeBytes           *ebpf.VariableSpec `ebpf:"wake_bytes"`
 }
 
@@ -325,24 +439,36 @@ func (o *bpfObjects) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfMaps struct {
-	Cgroups   *ebpf.Map `ebpf:"cgroups"`
-	Comms     *ebpf.Map `ebpf:"comms"`
-	Counters  *ebpf.Map `ebpf:"counters"`
-	Events    *ebpf.Map `ebpf:"events"`
-	Inflights *ebpf.Map `ebpf:"inflights"`
-	Reported  *ebpf.Map `ebpf:"reported"`
-	Tree      *ebpf.Map `ebpf:"tree"`
-	Uids      *ebpf.Map `ebpf:"uids"`
+	CensusCgroups   *ebpf.Map `ebpf:"census_cgroups"`
+	CensusOther     *ebpf.Map `ebpf:"census_other"`
+	CensusProcesses *ebpf.Map `ebpf:"census_processes"`
+	CensusRows      *ebpf.Map `ebpf:"census_rows"`
+	CensusTotal     *ebpf.Map `ebpf:"census_total"`
+	Cgroups         *ebpf.Map `ebpf:"cgroups"`
+	Comms           *ebpf.Map `ebpf:"comms"`
+	Counters        *ebpf.Map `ebpf:"counters"`
+	Events          *ebpf.Map `ebpf:"events"`
+	Inflights       *ebpf.Map `ebpf:"inflights"`
+	Reported        *ebpf.Map `ebpf:"reported"`
+	Suspensions     *ebpf.Map `ebpf:"suspensions"`
+	Tree            *ebpf.Map `ebpf:"tree"`
+	Uids            *ebpf.Map `ebpf:"uids"`
 }
 
 func (m *bpfMaps) Close() error {
 	return _BpfClose(
+		m.CensusCgroups,
+		m.CensusOther,
+		m.CensusProcesses,
+		m.CensusRows,
+		m.CensusTotal,
 		m.Cgroups,
 		m.Comms,
 		m.Counters,
 		m.Events,
 		m.Inflights,
 		m.Reported,
+		m.Suspensions,
 		m.Tree,
 		m.Uids,
 	)
@@ -353,6 +479,8 @@ func (m *bpfMaps) Close() error {
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
 	Armed               *ebpf.Variable `ebpf:"armed"`
+	Census              *ebpf.Variable `ebpf:"census"`
+	CensusV1            *ebpf.Variable `ebpf:"census_v1"`
 	Details             *ebpf.Variable `ebpf:"details"`
 	FailedOnly          *ebpf.Variable `ebpf:"failed_only"`
 	FilterCgroup        *ebpf.Variable `ebpf:"filter_cgroup"`
@@ -368,12 +496,16 @@ type bpfVariables struct {
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
+	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`
 	UnusedClass         *ebpf.Variable `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.Variable `ebpf:"unused_entry"`
 	UnusedEvent         *ebpf.Variable `ebpf:"unused_event"`
+	UnusedEvidenceKnown *ebpf.Variable `ebpf:"unused_evidence_known"`
 	UnusedFact          *ebpf.Variable `ebpf:"unused_fact"`
 	UnusedHave          *ebpf.Variable `ebpf:"unused_have"`
 	UnusedLayer         *ebpf.Variable `ebpf:"unused_layer"`
+	UnusedResumed       *ebpf.Variable `ebpf:"unused_resumed"`
+	UnusedTail          *ebpf.Variable `ebpf:"unused_tail"`
 	WakeBytes           *ebpf.Variable `ebpf:"wake_bytes"`
 }
 
@@ -381,6 +513,11 @@ type bpfVariables struct {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	CensusExec               *ebpf.Program `ebpf:"census_exec"`
+	CensusExecClassic        *ebpf.Program `ebpf:"census_exec_classic"`
+	CensusExit               *ebpf.Program `ebpf:"census_exit"`
+	CensusExitClassic        *ebpf.Program `ebpf:"census_exit_classic"`
+	CensusTask               *ebpf.Program `ebpf:"census_task"`
 	Clone3Fexit              *ebpf.Program `ebpf:"clone3_fexit"`
 	Clone3Kretprobe          *ebpf.Program `ebpf:"clone3_kretprobe"`
 	CopyProcessFentry        *ebpf.Program `ebpf:"copy_process_fentry"`
@@ -397,11 +534,17 @@ type bpfPrograms struct {
 	SysExit                  *ebpf.Program `ebpf:"sys_exit"`
 	SyscallsSysExit          *ebpf.Program `ebpf:"syscalls_sys_exit"`
 	TaskNewtask              *ebpf.Program `ebpf:"task_newtask"`
+	TaskNewtaskClassic       *ebpf.Program `ebpf:"task_newtask_classic"`
 	TaskNewtaskOld           *ebpf.Program `ebpf:"task_newtask_old"`
 }
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.CensusExec,
+		p.CensusExecClassic,
+		p.CensusExit,
+		p.CensusExitClassic,
+		p.CensusTask,
 		p.Clone3Fexit,
 		p.Clone3Kretprobe,
 		p.CopyProcessFentry,
@@ -418,6 +561,7 @@ func (p *bpfPrograms) Close() error {
 		p.SysExit,
 		p.SyscallsSysExit,
 		p.TaskNewtask,
+		p.TaskNewtaskClassic,
 		p.TaskNewtaskOld,
 	)
 }

@@ -38,6 +38,8 @@ type Totals struct {
 	// Missed is how many failures, or details of requests, were not seen because the
 	// kernel did not run a program although its hook was hit; complete after Read.
 	Missed uint64
+	// ResumedLost is how many ends of a suspension found no room; Dropped is without them.
+	ResumedLost uint64
 	// TreeFull is how many processes should have been followed and were not, because
 	// the tree was full.
 	TreeFull uint64
@@ -58,6 +60,7 @@ func (t *Tracer) Totals() (Totals, error) {
 		sum.Seen.add(&c.Rejected)
 		sum.Dropped.add(&c.Dropped)
 		sum.TreeFull += c.TreeFull
+		sum.ResumedLost += c.ResumedLost
 		sum.Missed += c.Missed
 	}
 	if t.settled {

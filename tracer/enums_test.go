@@ -23,6 +23,16 @@ var haveNames = map[string]decode.Have{
 	"duration": decode.HaveDuration, "child": decode.HaveChild, "child_tls": decode.HaveChildTLS,
 	"cgroup": decode.HaveCgroup, "child_cgroup": decode.HaveChildCgroup,
 	"start_time": decode.HaveStartTime, "namespaces": decode.HaveNamespaces, "reread": decode.HaveReread,
+	"child_details": decode.HaveChildDetails,
+}
+
+// knownNames are the parts of the evidence by their names in bpf/event.h.
+var knownNames = map[string]uint64{
+	"creator": uint64(decode.KnownCreator), "signals": uint64(decode.KnownSignals), "nproc": uint64(decode.KnownNproc),
+	"pids": uint64(decode.KnownPids), "pidns": uint64(decode.KnownPidns), "chroot": uint64(decode.KnownChroot),
+	"unmapped": uint64(decode.KnownUnmapped), "memory": uint64(decode.KnownMemory), "args": uint64(decode.KnownArgs),
+	"target": uint64(decode.KnownTarget), "parent_chain": uint64(decode.KnownParentChain),
+	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid),
 }
 
 // enums are the tables of Go that mirror an enum of C.
@@ -34,6 +44,10 @@ var enums = []struct {
 	{"entry", "ENTRY_", false, func() map[string]uint64 { return named(decode.Entry.String) }},
 	{"layer", "LAYER_", false, func() map[string]uint64 { return named(decode.Layer.String) }},
 	{"have", "HAVE_", false, haveValues},
+	{"evidence_known", "KNOWN_", false, func() map[string]uint64 { return knownNames }},
+	{"tail", "TAIL_", false, func() map[string]uint64 {
+		return map[string]uint64{"zero": uint64(decode.TailZero), "nonzero": uint64(decode.TailNonzero), "fault": uint64(decode.TailFault), "open": 3}
+	}},
 	{"fact", "FACT_", true, factValues},
 	{"class", "CLASS_", true, func() map[string]uint64 {
 		return map[string]uint64{"created": classCreated, "failed": classFailed, "restarted": classRestarted}

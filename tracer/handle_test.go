@@ -24,6 +24,7 @@ func (h *teller) Creation(r *decode.Record) error {
 	return h.err
 }
 
+func (h *teller) Resumed(*decode.Resumed) error { return nil }
 func (h *teller) Lost(cpu uint32, n uint64) error {
 	h.told = append(h.told, fmt.Sprintf("%d lost on %d", n, cpu))
 	return nil
@@ -63,7 +64,7 @@ func TestHandleErrors(t *testing.T) {
 	if err := tr.handle(&teller{err: full}, sample(0, 0), &rec); !errors.Is(err, full) {
 		t.Errorf("the handler's error became %v", err)
 	}
-	if err := tr.handle(&teller{}, make([]byte, decode.WireSize-1), &rec); !errors.Is(err, decode.ErrWire) {
+	if err := tr.handle(&teller{}, make([]byte, decode.ShortSize-1), &rec); !errors.Is(err, decode.ErrWire) {
 		t.Errorf("a short sample gave %v", err)
 	}
 }
@@ -72,6 +73,7 @@ func TestHandleErrors(t *testing.T) {
 type counter struct{ n int }
 
 func (c *counter) Creation(*decode.Record) error { c.n++; return nil }
+func (c *counter) Resumed(*decode.Resumed) error { return nil }
 func (c *counter) Lost(uint32, uint64) error     { return nil }
 func (c *counter) Idle() (bool, error)           { return true, nil }
 

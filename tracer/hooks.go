@@ -18,6 +18,11 @@ const (
 	NeedClone3  Need = "refusals by clone3"
 	NeedSeccomp Need = "refusals by seccomp"
 	NeedExited  Need = "ends of followed processes"
+
+	// those of a census
+	NeedEnds     Need = "ends and lifetimes"
+	NeedExecs    Need = "executed programs"
+	NeedExisting Need = "processes that were there before"
 )
 
 // Plan is a family of hooks.
@@ -45,7 +50,10 @@ type Hook struct {
 	Gives   string
 	Lacks   string // blind spots, in words
 	Cost    string // who pays for it
-	attach  attacher
+	// rather, where it is set, says why on this kernel other hooks are better, which are
+	// then tried first; nil if they are not.
+	rather func(k *kernelSide) error
+	attach attacher
 }
 
 // clone3Symbol is the function of the clone3 system call.
@@ -60,6 +68,8 @@ const (
 	givesClone3  = "clone3 requests that are refused before kernel_clone"
 	payCreation  = "each creation, some hundred nanoseconds"
 	payFailure   = "each creation, some tens of nanoseconds"
+	payEnd       = "each end of a task, some two tenths of a microsecond; in top and storm only"
+	payExec      = "each exec, some two tenths of a microsecond; in top and storm only"
 	payFiltered  = "system calls of tasks with a seccomp filter, some tens of nanoseconds each"
 )
 
@@ -71,6 +81,12 @@ var allRefusals = []Need{NeedRefused, NeedClone3, NeedSeccomp}
 // each processor (kernel/trace/fprobe.c), the former at least ten (kernel/kprobes.c), and
 // what is beyond is missed.
 var Hooks = []Hook{
+	{
+		Name: "tracepoint/task_newtask", Need: NeedCreated, Program: "task_newtask_classic", attach: attachNewtask,
+		rather: (*kernelSide).ratherTracing,
+		Gives:  "the same as tp_btf/task_newtask, also of creations that preempt one another inside it",
+		Cost:   "each creation, some two thirds of a microsecond",
+	},
 	{
 		Name: "tp_btf/task_newtask", Need: NeedCreated, Program: "task_newtask", attach: attachBTF,
 		Gives: "every success, from every creator, with the observation of the child before it runs",
@@ -84,7 +100,7 @@ var Hooks = []Hook{
 
 	{
 		Name: "fentry/copy_process", Plan: PlanTrampoline, Need: NeedRequest, Program: "copy_process_fentry",
-		Symbol: "copy_process", attach: attachTrampoline, Gives: givesRequest, Cost: payCreation,
+		Symbol: "copy_process", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesRequest, Cost: payCreation,
 	},
 	{
 		Name: "kprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
@@ -97,7 +113,7 @@ var Hooks = []Hook{
 
 	{
 		Name: "fexit/copy_process", Plan: PlanTrampoline, Need: NeedFailed, Program: "copy_process_fexit",
-		Symbol: "copy_process", attach: attachTrampoline, Gives: givesFailure, Cost: payFailure,
+		Symbol: "copy_process", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesFailure, Cost: payFailure,
 	},
 	{
 		Name: "kretprobe/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
@@ -124,7 +140,7 @@ var Hooks = []Hook{
 
 	{
 		Name: "fexit/kernel_clone", Plan: PlanTrampoline, Need: NeedRefused, Program: "kernel_clone_fexit",
-		Symbol: "kernel_clone", attach: attachTrampoline, Gives: givesRefused, Cost: payFailure,
+		Symbol: "kernel_clone", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesRefused, Cost: payFailure,
 	},
 	{
 		Name: "kretprobe/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
@@ -137,7 +153,7 @@ var Hooks = []Hook{
 
 	{
 		Name: "fexit/sys_clone3", Plan: PlanTrampoline, Need: NeedClone3, Program: "clone3_fexit",
-		Symbol: clone3Symbol, attach: attachTrampoline, Gives: givesClone3, Cost: payFailure,
+		Symbol: clone3Symbol, attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesClone3, Cost: payFailure,
 	},
 	{
 		Name: "kretprobe/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
@@ -150,7 +166,7 @@ var Hooks = []Hook{
 
 	{
 		Name: "fexit/__secure_computing", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "secure_computing_fexit",
-		Symbol: "__secure_computing", attach: attachTrampoline, Gives: givesSeccomp, Cost: payFiltered,
+		Symbol: "__secure_computing", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesSeccomp, Cost: payFiltered,
 	},
 	{
 		Name: "kretprobe/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
@@ -162,7 +178,7 @@ var Hooks = []Hook{
 	},
 	{
 		Name: "fexit/__seccomp_permit_syscall", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "seccomp_permit_fexit",
-		Symbol: "__seccomp_permit_syscall", attach: attachTrampoline, Gives: givesSeccomp, Cost: payFiltered,
+		Symbol: "__seccomp_permit_syscall", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesSeccomp, Cost: payFiltered,
 	},
 	{
 		Name: "kretprobe/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
@@ -178,6 +194,32 @@ var Hooks = []Hook{
 		Gives: "when a followed process ends, so that its number can be reused by another",
 		Cost:  "each exit of a task, some tens of nanoseconds",
 	},
+
+	{
+		Name: "tracepoint/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit_classic", attach: attachSchedExit,
+		rather: (*kernelSide).ratherTracing,
+		Gives:  "the end of every task, its status and how long it lived, also of those that preempt one another",
+		Cost:   payEnd,
+	},
+	{
+		Name: "tp_btf/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit", attach: attachBTF,
+		Gives: "the end of every task, its status and how long it lived",
+		Cost:  payEnd,
+	},
+
+	{
+		Name: "tp_btf/sched_process_exec", Need: NeedExecs, Program: "census_exec", attach: attachBTF,
+		Gives: "every program that is executed, with its path", Cost: payExec,
+	},
+	{
+		Name: "tracepoint/sched_process_exec", Need: NeedExecs, Program: "census_exec_classic", attach: attachSchedExec,
+		Gives: "every program that is executed", Lacks: "the paths of executed programs", Cost: payExec,
+	},
+
+	{
+		Name: "iter/task", Need: NeedExisting, Program: "census_task", attach: attachIterator,
+		Gives: "parents, names and start times of all processes, at once", Cost: "nobody but forktrace, once",
+	},
 }
 
 // blindWithout says, for each need, what a trace cannot know when no hook serves it.
@@ -187,4 +229,5 @@ var blindWithout = map[Need]string{
 	NeedRefused: "requests that kernel_clone refuses before copy_process",
 	NeedClone3:  "clone3 requests that are refused before kernel_clone",
 	NeedSeccomp: "requests that a seccomp filter refuses",
+	NeedExecs:   "which programs are executed",
 }

@@ -41,7 +41,7 @@ func forEachObject(t *testing.T, test func(*testing.T, *btf.Spec)) {
 // goWords are the words of C names that Go writes in its own way.
 var goWords = map[string]string{
 	"id": "ID", "uid": "UID", "gid": "GID", "ppid": "PPid", "ptid": "PTid", "cpu": "CPU",
-	"fd": "FD", "tls": "TLS", "ns": "NS",
+	"fd": "FD", "tls": "TLS", "ns": "NS", "euid": "EUID", "fs": "FS",
 }
 
 // goName is the field of decode.Record for a member of struct event.
@@ -83,21 +83,31 @@ func TestRecordLayout(t *testing.T) {
 			t.Errorf("struct event has %d bytes, decode.WireSize is %d", event.Size, decode.WireSize)
 		}
 		buf, rec := patternRecord(t)
-		covered := map[string]bool{}
-		for _, m := range event.Members {
-			if m.Name == "pad" {
-				continue
-			}
-			name := goName(m.Name)
-			covered[name] = true
-			compareField(t, m, rec.FieldByName(name), buf)
-		}
-		for i := range rec.NumField() {
-			if f := rec.Type().Field(i); !covered[f.Name] {
-				t.Errorf("decode.Record.%s is no member of struct event", f.Name)
-			}
-		}
+		compareStruct(t, event, rec, buf)
 	})
+}
+
+// compareStruct compares all members of a struct, which begins with buf.
+func compareStruct(t *testing.T, s *btf.Struct, rec reflect.Value, buf []byte) {
+	t.Helper()
+	covered := map[string]bool{}
+	for _, m := range s.Members {
+		if m.Name == "pad" {
+			continue
+		}
+		name := goName(m.Name)
+		covered[name] = true
+		if inner, ok := m.Type.(*btf.Struct); ok {
+			compareStruct(t, inner, rec.FieldByName(name), buf[m.Offset.Bytes():])
+			continue
+		}
+		compareField(t, m, rec.FieldByName(name), buf)
+	}
+	for i := range rec.NumField() {
+		if f := rec.Type().Field(i); !covered[f.Name] {
+			t.Errorf("decode.%s.%s is no member of struct %s", rec.Type().Name(), f.Name, s.Name)
+		}
+	}
 }
 
 // compareField checks width, signedness and value of one field.
@@ -119,6 +129,12 @@ func compareField(t *testing.T, m btf.Member, field reflect.Value, buf []byte) {
 		t.Errorf("event.%s: signed in one of C and Go only", m.Name)
 	}
 	at := m.Offset.Bytes()
+	if field.Kind() == reflect.Bool {
+		if field.Bool() != (buf[at] != 0) {
+			t.Errorf("event.%s at %d holds %d, Parse read %t", m.Name, at, buf[at], field.Bool())
+		}
+		return
+	}
 	got := &bytes.Buffer{}
 	if err := binary.Write(got, binary.LittleEndian, field.Interface()); err != nil {
 		t.Fatal(err)

@@ -53,13 +53,16 @@ type Options struct {
 	// Plan forces a family of hooks; "" is PlanAuto.
 	Plan Plan
 	// Details asks for what costs extra cache misses for every creation: cgroup and
-	// namespace numbers and the addresses and sizes of the request.
+	// namespace numbers and the addresses and sizes of the request, and when creators
+	// run again that vfork had suspended.
 	Details bool
 	// BufferSize of the ring in bytes, rounded up to a power of two and the page size;
 	// 0 is DefaultBufferSize.
 	BufferSize int
 	// Immediate wakes the reader for each record, at some 10 µs a creation.
 	Immediate bool
+
+	census *CensusOptions // count instead of recording; see [NewCensus]
 }
 
 // follows says whether processes are added to the tree while tracing.

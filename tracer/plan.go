@@ -45,11 +45,16 @@ func (o *Options) needs() []Need {
 	if !o.NoFailures {
 		n = append(n, NeedFailed, NeedRefused, NeedClone3, NeedSeccomp)
 	}
+	if o.census != nil {
+		return append(n, NeedEnds, NeedExecs, NeedExisting)
+	}
 	return append(n, NeedRequest)
 }
 
 // essential needs are those without which there is nothing to trace.
-func (n Need) essential() bool { return n == NeedCreated || n == NeedFailed || n == NeedExited }
+func (n Need) essential() bool {
+	return n == NeedCreated || n == NeedFailed || n == NeedExited || n == NeedEnds
+}
 
 // wants says whether the options allow a hook.
 func (o *Options) wants(h *Hook) bool {
@@ -61,14 +66,18 @@ func (o *Options) wants(h *Hook) bool {
 
 // kernelSide is what is loaded: maps and variables, and the links that keep programs attached.
 type kernelSide struct {
-	spec      *ebpf.CollectionSpec
-	maps      map[string]*ebpf.Map
-	variables map[string]*ebpf.Variable
-	cache     *btf.Cache
-	attached  []Attached
-	links     closers
-	programs  []*ebpf.Program // of the attached hooks, for what they missed
-	held      closers
+	kernel *btf.Spec
+	// mechanisms that were tried, and why they do not work
+	mechanisms map[string]error
+	preempted  func() (bool, error) // whether programs on BTF tracepoints and trampolines can be
+	spec       *ebpf.CollectionSpec
+	maps       map[string]*ebpf.Map
+	variables  map[string]*ebpf.Variable
+	cache      *btf.Cache
+	attached   []Attached
+	links      closers
+	programs   []*ebpf.Program // of the attached hooks, for what they missed
+	held       closers
 }
 
 // loadMaps creates the maps with the options' sizes and knobs, but no program yet.
@@ -80,7 +89,7 @@ func loadMaps(kernel *btf.Spec, o *Options) (*kernelSide, error) {
 	if err := configure(spec, kernel, o); err != nil {
 		return nil, err
 	}
-	k := &kernelSide{spec: spec, cache: btf.NewCache()}
+	k := &kernelSide{kernel: kernel, mechanisms: map[string]error{}, spec: spec, preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }), cache: btf.NewCache()}
 	bare := spec.Copy()
 	bare.Programs = nil
 	coll, err := ebpf.NewCollectionWithOptions(bare, ebpf.CollectionOptions{Cache: k.cache})
@@ -108,8 +117,10 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		// as many creations can be in copy_process at once as there are tasks that fork
 		"inflights": inflightSize,
 		"reported":  inflightSize,
-		"uids":      max(uint32(len(o.UIDs)), 1),
-		"comms":     max(uint32(len(o.Comms)), 1),
+		// and as many creators wait for a vfork child
+		"suspensions": inflightSize,
+		"uids":        max(uint32(len(o.UIDs)), 1),
+		"comms":       max(uint32(len(o.Comms)), 1),
 	} {
 		spec.Maps[name].MaxEntries = size
 	}
@@ -128,6 +139,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		"filter_flags":  o.Flags,
 		"failed_only":   o.FailedOnly,
 		"details":       o.Details,
+		"tell_resumed":  o.Details,
 		"follow":        o.follows(),
 		"launcher":      launcher,
 
@@ -138,6 +150,9 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		if err := spec.Variables[name].Set(value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
+	}
+	if o.census != nil {
+		return o.census.configure(spec)
 	}
 	return nil
 }
@@ -259,11 +274,21 @@ func (k *kernelSide) arm() error {
 // there need be none.
 func (k *kernelSide) serve(o *Options, need Need, cache *btf.Cache) (*served, error) {
 	var tried []Attempt
+	var hooks, last []*Hook
 	for i := range Hooks {
 		h := &Hooks[i]
 		if h.Need != need || !o.wants(h) {
 			continue
 		}
+		if h.rather != nil {
+			if err := h.rather(k); err != nil {
+				tried, last = append(tried, Attempt{h, err}), append(last, h)
+				continue
+			}
+		}
+		hooks = append(hooks, h)
+	}
+	for _, h := range append(hooks, last...) {
 		link, program, err := k.try(h, cache)
 		if err == nil {
 			return &served{Attached{need, h, tried}, link, program}, nil
@@ -294,6 +319,9 @@ func (e *noHookError) Unwrap() []error {
 
 // try loads a hook's program and attaches it: only attaching shows that a hook works.
 func (k *kernelSide) try(h *Hook, cache *btf.Cache) (io.Closer, *ebpf.Program, error) {
+	if err := k.mechanism(h); err != nil {
+		return nil, nil, err
+	}
 	one := k.spec.Copy()
 	prog := one.Programs[h.Program]
 	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
@@ -310,6 +338,22 @@ func (k *kernelSide) try(h *Hook, cache *btf.Cache) (io.Closer, *ebpf.Program, e
 		return nil, nil, fmt.Errorf("attaching program %s: %w", h.Program, err)
 	}
 	return link, coll.DetachProgram(h.Program), nil
+}
+
+// mechanism says why the way that a hook is attached does not work on this kernel; it is
+// asked once, and of one function: which others can be hooked shows only with them. Only
+// one goroutine attaches hooks that have one.
+func (k *kernelSide) mechanism(h *Hook) error {
+	first := h.attach.first
+	if first == "" {
+		return nil
+	}
+	err, asked := k.mechanisms[first]
+	if !asked {
+		err = tryMechanism(h)
+		k.mechanisms[first] = err
+	}
+	return err
 }
 
 // detach ends all programs; the maps stay readable.

@@ -18,6 +18,8 @@ import (
 type Handler interface {
 	// Creation gets one record, which is valid until it returns.
 	Creation(*decode.Record) error
+	// Resumed says that a creator runs again that vfork had suspended; see [Options].
+	Resumed(*decode.Resumed) error
 	// Lost says that the given CPU had no room for n records, at about this point.
 	Lost(cpu uint32, n uint64) error
 	// Idle is called when everything that was there has been handled, at least every
@@ -112,6 +114,13 @@ func (t *Tracer) drain(h Handler) error {
 }
 
 func (t *Tracer) handle(h Handler, sample []byte, rec *decode.Record) error {
+	if len(sample) == decode.ResumedSize {
+		var r decode.Resumed
+		if err := r.Parse(sample); err != nil {
+			return fmt.Errorf("reading the ring buffer: %w", err)
+		}
+		return h.Resumed(&r)
+	}
 	if err := rec.Parse(sample); err != nil {
 		return fmt.Errorf("reading the ring buffer: %w", err)
 	}

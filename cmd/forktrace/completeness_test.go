@@ -39,10 +39,11 @@ func TestCompleteness(t *testing.T) {
 		if load.Created != n {
 			t.Fatalf("the load made %d creations, not %d", load.Created, n)
 		}
-		needNothingMissed(t, &s.Summary)
-		checkLoadSeen(t, s.Creations, pid, load)
-		checkSequence(t, s)
-		if sum := s.Summary; sum.Lost != 0 || sum.Received != sum.Matched() || sum.Failed < uint64(load.Failed) {
+		checkLoadSeen(t, s.Creations, pid, load, s.Summary.Missed)
+		if s.Summary.Missed == 0 {
+			checkSequence(t, s)
+		}
+		if sum := s.Summary; sum.Lost != 0 || sum.Received != sum.Matched() || sum.Failed+sum.Missed < uint64(load.Failed) {
 			t.Errorf("summary: %+v", sum)
 		}
 		err := errors.Join(sameForks(&s.Summary), sameGrowth(s.Creations, before, after))
@@ -56,25 +57,10 @@ func TestCompleteness(t *testing.T) {
 	}
 }
 
-// needNothingMissed skips the exact comparisons where the kernel says that it did not run
-// our programs each time, as from 7.2 on when one creation preempts another
-// (docs/known-limits.md). What it missed must be counted: no more may be missing than that.
-func needNothingMissed(t *testing.T, s *testkit.Summary) {
-	t.Helper()
-	if s.Missed == 0 {
-		return
-	}
-	if !testkit.InGuest() {
-		t.Errorf("%d missed on this kernel", s.Missed)
-	}
-	if s.KernelForks != nil && *s.KernelForks > s.SeenCreated+s.Missed {
-		t.Errorf("the kernel counted %d, seen %d, missed %d: some are not accounted for", *s.KernelForks, s.SeenCreated, s.Missed)
-	}
-	t.Skipf("needs: programs that are run each time: %d missed", s.Missed)
-}
-
-// checkLoadSeen counts the creations of the load's tree.
-func checkLoadSeen(t *testing.T, events []testkit.Brief, root uint64, load testkit.Load) {
+// checkLoadSeen counts the creations of the load's tree. Failures may be fewer by what the
+// kernel says that it did not let us see, as where programs on trampolines are preempted
+// (docs/known-limits.md): on this machine nothing.
+func checkLoadSeen(t *testing.T, events []testkit.Brief, root uint64, load testkit.Load, missed uint64) {
 	t.Helper()
 	tree := map[testkit.Process]bool{}
 	var seen testkit.Load
@@ -92,8 +78,11 @@ func checkLoadSeen(t *testing.T, events []testkit.Brief, root uint64, load testk
 			tree[e.Child] = true
 		}
 	}
-	if seen != load {
-		t.Errorf("seen of the load: %+v, made: %+v", seen, load)
+	if missed > 0 && !testkit.InGuest() {
+		t.Errorf("%d missed on this kernel", missed)
+	}
+	if seen.Created != load.Created || seen.Failed > load.Failed || uint64(load.Failed-seen.Failed) > missed {
+		t.Errorf("seen of the load: %+v, made: %+v, missed: %d", seen, load, missed)
 	}
 }
 
@@ -138,7 +127,6 @@ func TestTinyBuffer(t *testing.T) {
 			r.WantStatus(t, c.status)
 			s := testkit.ReadStream[testkit.Brief](t, r.File)
 			sum := s.Summary
-			needNothingMissed(t, &sum)
 			switch {
 			case sum.Lost == 0:
 				t.Error("nothing was lost: this load says nothing about loss")

@@ -18,6 +18,7 @@ const (
 	exitLost      = 3 // records were lost, and --strict was given
 	exitPrivilege = 4
 	exitKernel    = 5
+	exitDiverges  = 6 // the kernel breaks promises or rules: trace --check, verify
 	// Those of a command that could not be started, as env(1) has them.
 	exitCannotExec = 126
 	exitNotFound   = 127

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -16,28 +17,43 @@ import (
 
 func newExplain() *cobra.Command {
 	format := "text"
+	var o callOptions
 	c := &cobra.Command{
-		Use:   "explain FLAGS|NUMBER...",
+		Use:   "explain [FLAGS|NUMBER...] [options]",
 		Short: "Decode clone flags, without privileges",
-		Long: `Says what each flag means, what a call with these flags creates, and which library
-call it is. Flags are names with or without CLONE_, in any case, joined by | or commas,
-or the number as strace or a core dump shows it; the low byte is the exit signal.`,
+		Long: `Says what each flag means, what a call with these flags creates, and which
+library call it is. Flags are names with or without CLONE_, in any case, joined
+by | or commas, or the number as strace or a core dump shows it; the low byte is
+the exit signal.
+
+With --call it says instead what a kernel answers to a call, by which of its
+rules, and what to do about it; with --errno alone, what can give that error and
+what tells the causes apart. Nothing is tried: the kernel's rules are in tables.
+No limit is taken to be reached unless --state says so.`,
 		Example: `  forktrace explain 0x3d0f00
   forktrace explain 'NEWUSER|NEWPID|SIGCHLD'
-  forktrace explain vm,vfork,sigchld`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usagef("explain what? Give flags or a number, as in: forktrace explain 0x3d0f00")
-			}
-			return nil
-		},
+  forktrace explain --call clone3 --flags NEWNS,FS --kernel 6.12
+  forktrace explain --call clone3 --flags PIDFD,THREAD,SIGHAND,VM --kernel all
+  forktrace explain --call clone --flags NEWPID --state foreign-pidns
+  forktrace explain --errno EAGAIN`,
+		DisableFlagsInUseLine: true,
+		Args:                  o.checkUse,
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return usagef("--format %s: must be text or json", format)
 			}
+			switch {
+			case slices.Contains(o.states, "list"):
+				return writeStates(c.OutOrStdout())
+			case o.call != "":
+				return o.explain(c.OutOrStdout(), format)
+			case len(args) == 0:
+				return o.writeCauses(c.OutOrStdout(), format)
+			}
 			return explainAll(c.OutOrStdout(), args, format)
 		},
 	}
+	o.register(c)
 	c.Flags().StringVar(&format, "format", format, "text or json (one object a line)")
 	return c
 }

@@ -53,7 +53,7 @@ Without one of the commands below it is "forktrace trace" and takes the same opt
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%w (see '%s --help')", err, c.CommandPath())
 	})
-	root.AddCommand(newTrace(), newDoctor(), newExplain(), newVersion())
+	root.AddCommand(newTrace(), newTop(), newStorm(), newDoctor(), newExplain(), newVerify(), newVersion())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	addGenerators(root)

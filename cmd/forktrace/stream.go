@@ -23,6 +23,7 @@ import (
 type printer interface {
 	Header() error
 	Creation(*decode.Record) error
+	Resumed(*decode.Resumed) error
 	Lost(cpu uint32, n uint64) error
 	Flush() error
 }
@@ -34,7 +35,7 @@ type stream struct {
 	tracer     *tracer.Tracer
 	printer    printer
 	tally      *output.Tally
-	cgroups    *host.Cgroups
+	cgroups    []*host.Cgroups
 	symbols    host.Symbols
 	child      *command
 	kinds      []decode.Kind
@@ -42,6 +43,10 @@ type stream struct {
 	filtered   bool
 	failedOnly bool // restarts are no failures
 	ofTree     bool // only a tree of processes is traced
+	checks     bool
+	traits     decode.Traits
+	broken     []decode.Violation // by the record that is being printed
+	violations uint64
 	received   uint64
 	shown      uint64
 }
@@ -51,14 +56,29 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	k := &t.kernel
 	s.ofTree = k.Launch || k.Pids != nil
 	s.filtered = s.ofTree || k.UIDs != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
-	var cgroup func(uint64) (string, bool)
-	if cgroups, err := host.OpenCgroups(); err == nil { // else paths stay unknown
-		s.cgroups, cgroup = cgroups, cgroups.Path
+	var check func(*decode.Record) []decode.Violation
+	if o.promises {
+		s.checks, s.traits = true, kernelTraits(diag)
+		check = func(*decode.Record) []decode.Violation { return s.broken }
+	}
+	var cgroups output.Cgroups
+	for _, h := range []struct {
+		path *func(uint64) (string, bool)
+		open func() (*host.Cgroups, error)
+	}{
+		{&cgroups.V2, host.OpenCgroups},
+		{&cgroups.Pids, func() (*host.Cgroups, error) { return host.OpenController("pids") }},
+		{&cgroups.Memory, func() (*host.Cgroups, error) { return host.OpenController("memory") }},
+	} {
+		if c, err := h.open(); err == nil { // else paths stay unknown
+			cgroups.PidsV2 = cgroups.PidsV2 || len(s.cgroups) == 1 && c.Root() == s.cgroups[0].Root()
+			s.cgroups, *h.path = append(s.cgroups, c), c.Path
+		}
 	}
 	switch {
 	case o.format == "json":
-		j := output.NewJSON(out, cgroup)
-		j.Symbol = s.symbols.Name
+		j := output.NewJSON(out, cgroups, host.NewSystem().For)
+		j.Symbol, j.Check = s.symbols.Name, check
 		s.printer = j
 	case o.summary:
 		s.tally = output.NewTally()
@@ -66,15 +86,15 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	default:
 		s.printer = output.NewText(out, diag, output.TextOptions{
 			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
-			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroup: cgroup, Symbol: s.symbols.Name,
+			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: host.NewSystem().For, Check: check,
 		})
 	}
 	return s
 }
 
 func (s *stream) close() {
-	if s.cgroups != nil {
-		_ = s.cgroups.Close() // it was only read
+	for _, c := range s.cgroups {
+		_ = c.Close() // it was only read
 	}
 }
 
@@ -83,6 +103,7 @@ type silent struct{}
 
 func (silent) Header() error                 { return nil }
 func (silent) Creation(*decode.Record) error { return nil }
+func (silent) Resumed(*decode.Resumed) error { return nil }
 func (silent) Lost(uint32, uint64) error     { return nil }
 func (silent) Flush() error                  { return nil }
 
@@ -96,10 +117,22 @@ func (s *stream) Creation(r *decode.Record) error {
 		return nil
 	}
 	s.shown++
+	if s.checks {
+		s.broken = decode.CheckRecord(r, s.traits)
+		s.violations += uint64(len(s.broken))
+	}
 	if s.tally != nil {
 		s.tally.Add(r)
 	}
 	return s.heard(s.printer.Creation(r))
+}
+
+// Resumed implements [tracer.Handler]. Of what --kind leaves out nothing more is told.
+func (s *stream) Resumed(r *decode.Resumed) error {
+	if s.kinds != nil && !slices.Contains(s.kinds, decode.KindVfork) || s.errnos != nil {
+		return nil
+	}
+	return s.heard(s.printer.Resumed(r))
 }
 
 // Lost implements [tracer.Handler].

@@ -34,7 +34,7 @@ apart from what a traced command prints. Ctrl-C and SIGTERM write out what is th
 print the summary, and end with status 0.
 
 Exit status: 1 error; 2 usage; 3 records were lost and --strict was given; 4 missing
-privilege; 5 the kernel cannot be traced; else that of the command, if there is one (128
+privilege; 5 the kernel cannot be traced; 6 --check found a broken promise; else that of the command, if there is one (128
 plus the signal that ended it, 126 and 127 if it could not be started), or 0.`,
 		Example: `  forktrace                          everything, until Ctrl-C
   forktrace -x                       what fails, and what the error means
@@ -154,6 +154,9 @@ func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error 
 	if lost > 0 && o.strict {
 		return &statusError{exitLost, fmt.Errorf("%d records or processes were missed (--strict); a larger --buffer-size may help", lost)}
 	}
+	if s.violations > 0 {
+		return &statusError{exitDiverges, fmt.Errorf("this kernel broke %d promises (--check)", s.violations)}
+	}
 	if child != nil {
 		return child.status()
 	}
@@ -197,9 +200,9 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 	forks, forksErr := s.tracer.KernelForks()
 	return &output.Summary{
 		Created: totals.Matched.Created, Failed: totals.Matched.Failed, Restarted: totals.Matched.Restarted,
-		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), Missed: totals.Missed, TreeFull: totals.TreeFull,
+		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), Missed: totals.Missed, ResumedLost: totals.ResumedLost, TreeFull: totals.TreeFull,
 		SeenCreated: totals.Seen.Created, KernelForks: forks, HasKernelForks: forksErr == nil,
-		Filtered: filtered, Elapsed: s.tracer.Elapsed(),
+		Violations: s.violations, Checked: s.checks, Filtered: filtered, Elapsed: s.tracer.Elapsed(),
 	}, nil
 }
 
@@ -212,7 +215,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 	}
 	if s.tally != nil {
 		if err := s.tally.WriteText(s.out); err != nil {
-			return sum.Lost + sum.Missed + sum.TreeFull, fmt.Errorf("writing the table: %w", err)
+			return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, fmt.Errorf("writing the table: %w", err)
 		}
 	}
 	if o.format == "json" {
@@ -221,7 +224,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 		err = sum.WriteText(s.diag)
 	}
 	if err != nil {
-		return sum.Lost + sum.Missed + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)
+		return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)
 	}
-	return sum.Lost + sum.Missed + sum.TreeFull, nil
+	return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, nil
 }

@@ -43,6 +43,7 @@ type traceOptions struct {
 	immediate  bool
 	plan       string
 	strict     bool
+	promises   bool // --check
 	verbose    bool
 	command    []string
 }
@@ -71,6 +72,7 @@ func (o *traceOptions) register(c *cobra.Command) {
 	f.BoolVar(&o.immediate, "immediate", false, "show each record at once instead of within 100 ms; slows each creation by some 10 µs")
 	f.StringVar(&o.plan, "plan", string(tracer.PlanAuto), "which hooks to use: auto (the best), trampoline, kprobe or tracepoint")
 	f.BoolVar(&o.strict, "strict", false, "exit with status 3 if records were lost")
+	f.BoolVar(&o.promises, "check", false, "compare each creation with what its flags promise, and each failure with the rules; exit with status 6 if the kernel broke any")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all flags, and a second line with details; tells what the plan cannot see")
 }
 
@@ -99,7 +101,7 @@ type tracing struct {
 func (o *traceOptions) check() (*tracing, error) {
 	t := &tracing{kernel: tracer.Options{
 		Follow: o.follow, FailedOnly: o.failedOnly || o.errnos != nil, NoFailures: o.noFailures,
-		Immediate: o.immediate, Plan: tracer.Plan(o.plan), Launch: o.command != nil, Details: o.format == "json" || o.verbose,
+		Immediate: o.immediate, Plan: tracer.Plan(o.plan), Launch: o.command != nil, Details: o.format == "json" || o.verbose || o.promises,
 	}}
 	for _, step := range []func(*tracing) error{
 		o.checkChoices, o.checkConflicts, o.checkNames, o.checkNumbers, o.checkCreators,

@@ -49,6 +49,7 @@ func (b *bench) kernelCost() error {
 type discard struct{}
 
 func (discard) Creation(*decode.Record) error { return nil }
+func (discard) Resumed(*decode.Resumed) error { return nil }
 func (discard) Lost(uint32, uint64) error     { return nil }
 func (discard) Idle() (bool, error)           { return true, nil }
 

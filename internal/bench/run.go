@@ -28,6 +28,7 @@ func (b *bench) loop(what string, n int) (float64, error) {
 type background struct {
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
+	ended  chan error // what Wait said, once
 }
 
 // startForktrace starts forktrace and waits until it is attached.
@@ -57,20 +58,24 @@ func startTool(stdout string, argv []string) (*background, error) {
 		return nil, fmt.Errorf("opening the output: %w", err)
 	}
 	defer out.Close()
-	bg := &background{cmd: exec.Command(argv[0], argv[1:]...)}
+	bg := &background{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan error, 1)}
 	bg.cmd.Stdout, bg.cmd.Stderr = out, &bg.stderr
 	if err := bg.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", argv[0], err)
 	}
+	go func() { bg.ended <- bg.cmd.Wait() }()
 	return bg, nil
 }
+
+// running says whether the tracer has not ended by itself; asked once, before stop.
+func (bg *background) running() bool { return len(bg.ended) == 0 }
 
 // stop ends the tracer as Ctrl-C does and keeps what it used.
 func (bg *background) stop() error {
 	if err := bg.cmd.Process.Signal(os.Interrupt); err != nil {
 		return fmt.Errorf("stopping %s: %w", bg.cmd.Path, err)
 	}
-	err := bg.cmd.Wait()
+	err := <-bg.ended
 	var exit *exec.ExitError
 	if errors.As(err, &exit) { // perf and strace end with the signal's status
 		return nil
@@ -82,6 +87,12 @@ func (bg *background) stop() error {
 func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
 	return s[len(s)/2]
+}
+
+// lowerQuartile of some values: for durations that other users of the machine lengthen.
+func lowerQuartile(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/4]
 }
 
 // statusKB reads a line of /proc/PID/status, in kB.

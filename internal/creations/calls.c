@@ -13,6 +13,15 @@ extern char **environ;
 #define VFORK_KIND  "vfork"
 #endif
 
+/* glibc has clone3 for arm64 from 2.37 on */
+#if defined(__x86_64__) || __GLIBC_PREREQ(2, 37)
+#define LIBC_ENTRY "clone3"
+#define LIBC_SPAWN "posix_spawn"
+#else
+#define LIBC_ENTRY "clone"
+#define LIBC_SPAWN "posix_spawn/vfork"
+#endif
+
 void expect_fork(const char *name, long pid)
 {
 	expect(&(struct expect){.name = name,
@@ -72,7 +81,7 @@ static void libc_thread(void)
 	}
 	pthread_join(t, NULL);
 	expect(&(struct expect){.name = "pthread_create",
-				.entry = "clone3",
+				.entry = LIBC_ENTRY,
 				.kind = "thread",
 				.call = "pthread_create",
 				.flags = 0x3d0f00,
@@ -94,9 +103,9 @@ static void libc_spawn(void)
 	}
 	/* clone3 from glibc 2.34 on, CLEAR_SIGHAND from 2.38 on */
 	expect(&(struct expect){.name = "posix_spawn",
-				.entry = "clone3",
+				.entry = LIBC_ENTRY,
 				.kind = "vfork",
-				.call = "posix_spawn",
+				.call = LIBC_SPAWN,
 				.flags = CLONE_VFORK | CLONE_VM,
 				.flags_known = !__GLIBC_PREREQ(2, 38),
 				.exit_signal = SIGCHLD,

@@ -8,6 +8,8 @@
  *	creations load PROCS N       PROCS processes make N creations in all, of mixed kinds
  *	creations tree DEPTH WIDTH   every process forks WIDTH others and ends, DEPTH generations deep
  *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
+ *	creations reasons            makes the causes of refusals and prints the reason to be named
+ *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
  *	creations bench-fork N | bench-thread N | bench-getppid N
  *	                             timed loops: prints ns per round
  *	creations seccomp-bpf CMD…   runs CMD with bpf(2) refused by a seccomp filter
@@ -54,13 +56,16 @@ int main(int argc, char **argv)
 		return run_tree(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 2 && !strcmp(argv[1], "kernel"))
 		return run_kernel();
+	if (argc == 2 && !strcmp(argv[1], "reasons"))
+		return run_reasons();
+	if (argc == 2 && !strcmp(argv[1], "limited-user"))
+		return run_limited_user();
 	if (argc == 3 && !strncmp(argv[1], "bench-", 6))
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
-	fprintf(
-	    stderr,
-	    "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | bench-KIND N | "
-	    "seccomp-bpf CMD...\n");
+	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | "
+			"reasons | limited-user | bench-KIND N | "
+			"seccomp-bpf CMD...\n");
 	return 2;
 }

@@ -82,6 +82,8 @@ int refuse_call(long nr, int err);
 int run_load(int procs, int n);
 int run_tree(int depth, int width);
 int run_kernel(void);
+int run_reasons(void);
+int run_limited_user(void);
 int run_bench(const char *what, long n);
 int run_without_bpf(char **argv);
 

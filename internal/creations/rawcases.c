@@ -11,6 +11,7 @@ struct rawcase {
 	const char *kind;
 	int want_errno;	   /* 0: success */
 	int unknown_flags; /* the kernel refuses before it reads them */
+	const char *layer; /* that refuses; NULL: copy_process */
 };
 
 static const char *entry_name(long nr)
@@ -41,6 +42,9 @@ static void run_case(const struct rawcase *c)
 				.exit_signal = c->unknown_flags ? -1 : r.exit_signal,
 				.result = result,
 				.tid = syscall(SYS_gettid),
+				.layer = result >= 0 ? NULL
+					 : c->layer  ? c->layer
+						     : "copy_process",
 				.shares = 1});
 	if (!(r.flags & (CLONE_THREAD | CLONE_PARENT)))
 		reap(result);
@@ -60,6 +64,7 @@ static const struct rawcase raw_cases[] = {
     {"vfork", {SYS_vfork, CLONE_VFORK | CLONE_VM, SIGCHLD}, "vfork"},
 #endif
     {"clone SIGCHLD", {SYS_clone, 0, SIGCHLD}, "process"},
+    {"clone VM|VFORK", {SYS_clone, CLONE_VM | CLONE_VFORK, SIGCHLD}, "vfork"},
     {"clone3 SIGCHLD", {SYS_clone3, 0, SIGCHLD}, "process"},
     {"clone3 size 64", {SYS_clone3, 0, SIGCHLD, .size = 64}, "process"},
     {"clone3 size 80", {SYS_clone3, 0, SIGCHLD, .size = 80}, "process"},
@@ -135,16 +140,18 @@ static const struct rawcase failure_cases[] = {
     {"THREAD without SIGHAND", {SYS_clone, CLONE_THREAD | CLONE_VM, 0}, NULL, EINVAL},
     {"SIGHAND without VM", {SYS_clone, CLONE_SIGHAND, SIGCHLD}, NULL, EINVAL},
     {"clone3 SIGHAND without VM", {SYS_clone3, CLONE_SIGHAND, SIGCHLD}, NULL, EINVAL},
-    {"clone3 size 0", {SYS_clone3, 0, SIGCHLD, .zero_size = 1}, NULL, EINVAL, 1},
-    {"clone3 size 1 MiB", {SYS_clone3, 0, SIGCHLD, .size = 1 << 20}, NULL, E2BIG, 1},
-    {"clone3 tail", {SYS_clone3, 0, SIGCHLD, .size = 96, .tail = 1}, NULL, E2BIG},
-    {"clone3 bad pointer", {SYS_clone3, 0, SIGCHLD, .null_args = 1}, NULL, EFAULT, 1},
-    {"clone3 unknown flag", {SYS_clone3, 1ULL << 60, SIGCHLD}, NULL, EINVAL},
+    {"clone3 size 0", {SYS_clone3, 0, SIGCHLD, .zero_size = 1}, NULL, EINVAL, 1, "syscall"},
+    {"clone3 size 1 MiB", {SYS_clone3, 0, SIGCHLD, .size = 1 << 20}, NULL, E2BIG, 1, "syscall"},
+    {"clone3 tail", {SYS_clone3, 0, SIGCHLD, .size = 96, .tail = 1}, NULL, E2BIG, 0, "syscall"},
+    {"clone3 bad pointer", {SYS_clone3, 0, SIGCHLD, .null_args = 1}, NULL, EFAULT, 1, "syscall"},
+    {"clone3 unknown flag", {SYS_clone3, 1ULL << 60, SIGCHLD}, NULL, EINVAL, 0, "syscall"},
     {"clone3 CLEAR_SIGHAND|SIGHAND",
      {SYS_clone3, CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_VM, SIGCHLD},
      NULL,
-     EINVAL},
-    {"clone3 stack without size", {SYS_clone3, 0, SIGCHLD, .stack = 4096}, NULL, EINVAL},
+     EINVAL,
+     0,
+     "syscall"},
+    {"clone3 stack without size", {SYS_clone3, 0, SIGCHLD, .stack = 4096}, NULL, EINVAL, 0, "syscall"},
     {"PIDFD bad pointer", {SYS_clone, CLONE_PIDFD, SIGCHLD, .bad_pidfd = 1}, NULL, EFAULT},
     {"set_tid busy",
      {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)&busy_tid, .set_tid_size = 1},

@@ -45,6 +45,56 @@ func OpenCgroups() (*Cgroups, error) {
 	return &Cgroups{root: root, mount: mount, paths: map[uint64]string{}}, nil
 }
 
+// OpenController finds the hierarchy that a controller is on: one of version 1 where it is
+// mounted so, else the v2 hierarchy.
+func OpenController(name string) (*Cgroups, error) {
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of mounts: %w", err)
+	}
+	for _, m := range mounts {
+		if _, on := m.SuperOptions[name]; !on || m.FSType != "cgroup" || m.Root != "/" {
+			continue
+		}
+		mount, err := os.Open(m.MountPoint)
+		if err != nil {
+			return nil, fmt.Errorf("opening the cgroup hierarchy: %w", err)
+		}
+		return &Cgroups{root: m.MountPoint, mount: mount, paths: map[uint64]string{}}, nil
+	}
+	return OpenCgroups()
+}
+
+// OpenPidsCgroups finds the hierarchy whose cgroups limit creations: that of the pids
+// controller, or version 2 where there is none. v1 says which version it is.
+func OpenPidsCgroups() (c *Cgroups, v1 bool, err error) {
+	_, _, v1 = pidsHierarchy()
+	c, err = OpenController("pids")
+	return c, v1, err
+}
+
+// Remember looks up all cgroups that there are, so that their paths are known when they
+// have been removed.
+func (c *Cgroups) Remember() { c.search(0) }
+
+// Learn takes the path of a cgroup from a process in it, for where the hierarchy is not
+// mounted as a whole, as in a container.
+func (c *Cgroups) Learn(id uint64, pid uint32) (string, bool) {
+	proc, err := procfs.NewProc(int(pid))
+	if err != nil {
+		return "", false
+	}
+	groups, err := proc.Cgroups()
+	if err != nil {
+		return "", false
+	}
+	g, ok := pidsGroup(groups)
+	if ok {
+		c.paths[id] = g.Path
+	}
+	return g.Path, ok
+}
+
 // Close releases the hierarchy.
 func (c *Cgroups) Close() error { return c.mount.Close() }
 
@@ -80,12 +130,13 @@ func (c *Cgroups) Path(id uint64) (string, bool) {
 
 // lookUp opens a cgroup by its id, which is a file handle of the kernel's kernfs
 // (FILEID_KERNFS, include/linux/exportfs.h; 5.5), and asks for its name. Without
-// CAP_DAC_READ_SEARCH the hierarchy is searched instead.
+// CAP_DAC_READ_SEARCH, and in version 1, which knows no handles, the hierarchy is searched
+// instead.
 func (c *Cgroups) lookUp(id uint64) string {
 	const fileidKernfs = 0xfe
 	handle := unix.NewFileHandle(fileidKernfs, binary.NativeEndian.AppendUint64(nil, id))
 	fd, err := unix.OpenByHandleAt(int(c.mount.Fd()), handle, unix.O_PATH|unix.O_CLOEXEC)
-	if errors.Is(err, unix.EPERM) {
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EOPNOTSUPP) {
 		return c.search(id)
 	}
 	if err != nil {

@@ -101,10 +101,17 @@ func threadsOf(uid uint64) (n uint64, err error) {
 // pidsMax lists the pids controller of every cgroup from this process's up to the root,
 // whichever hierarchy the controller is on.
 func pidsMax() []Limit {
-	root, path := pidsCgroup()
+	root, path, _ := pidsHierarchy()
 	if root == "" {
 		return nil
 	}
+	return pidsLimits(root, path)
+}
+
+// PidsLimits are those of a cgroup and of all above it, innermost first. The root has none.
+func (c *Cgroups) PidsLimits(path string) []Limit { return pidsLimits(c.root, path) }
+
+func pidsLimits(root, path string) []Limit {
 	var limits []Limit
 	for dir := filepath.Join(root, path); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
 		l := Limit{Name: "pids.max", Where: filepath.Join("/", strings.TrimPrefix(dir, root))}
@@ -119,42 +126,65 @@ func pidsMax() []Limit {
 	return limits
 }
 
-// pidsCgroup finds the mount of the hierarchy that has the pids controller, and this
+// PidsRefused is how many creations the limit of a cgroup has refused: `max` in
+// pids.events. Up to 6.10 it counts in the cgroup that asked, later in the one that
+// refused.
+func (c *Cgroups) PidsRefused(path string) (uint64, bool) {
+	b, err := os.ReadFile(filepath.Join(c.root, path, "pids.events"))
+	if err != nil {
+		return 0, false
+	}
+	for line := range bytes.Lines(b) {
+		if v, ok := bytes.CutPrefix(line, []byte("max ")); ok {
+			n, err := strconv.ParseUint(string(bytes.TrimSpace(v)), 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// pidsHierarchy finds the mount of the hierarchy that has the pids controller, and this
 // process's path below it.
-func pidsCgroup() (root, path string) {
+func pidsHierarchy() (root, path string, v1 bool) {
 	self, err := procfs.Self()
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
 	groups, err := self.Cgroups()
 	if err != nil {
-		return "", ""
+		return "", "", false
 	}
 	mounts, err := procfs.GetMounts()
 	if err != nil {
-		return "", ""
+		return "", "", false
+	}
+	g, ok := pidsGroup(groups)
+	if !ok {
+		return "", "", false
+	}
+	v1 = g.HierarchyID != 0
+	for _, m := range mounts {
+		if v1 && m.FSType == "cgroup" && hasOption(m.SuperOptions, "pids") || !v1 && m.FSType == "cgroup2" {
+			return m.MountPoint, g.Path, v1
+		}
+	}
+	return "", "", false
+}
+
+// pidsGroup is the line of /proc/PID/cgroup for the pids controller: a version 1
+// hierarchy that has it, or else version 2.
+func pidsGroup(groups []procfs.Cgroup) (g procfs.Cgroup, ok bool) {
+	for _, g := range groups {
+		if slices.Contains(g.Controllers, "pids") {
+			return g, true
+		}
 	}
 	for _, g := range groups {
-		v1 := len(g.Controllers) > 0 && slices.Contains(g.Controllers, "pids")
-		if !v1 && (g.HierarchyID != 0 || anyHas(groups, "pids")) {
-			continue
-		}
-		for _, m := range mounts {
-			if v1 && m.FSType == "cgroup" && hasOption(m.SuperOptions, "pids") || !v1 && m.FSType == "cgroup2" {
-				return m.MountPoint, g.Path
-			}
+		if g.HierarchyID == 0 {
+			return g, true
 		}
 	}
-	return "", ""
+	return g, false
 }
 
 func hasOption(options map[string]string, name string) bool { _, ok := options[name]; return ok }
-
-func anyHas(groups []procfs.Cgroup, controller string) bool {
-	for _, g := range groups {
-		if slices.Contains(g.Controllers, controller) {
-			return true
-		}
-	}
-	return false
-}

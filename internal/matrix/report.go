@@ -73,6 +73,7 @@ func (r *kernelReport) fill(b bootResult, jobs []job, sinks *jobSinks) {
 		}
 		r.Suites = append(r.Suites, s)
 	}
+	r.judgeSkips(knownLacks)
 }
 
 // counts adds the suites' tests. A guest that died or whose kernel complained is one failure more.

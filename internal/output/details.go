@@ -67,7 +67,7 @@ func (t *Text) appendDetails(dst []byte, r *decode.Record) []byte {
 }
 
 func appendChildDetails(dst []byte, r *decode.Record) []byte {
-	if r.ChildLevel > 0 {
+	if r.ChildLevel > 0 && r.Have&decode.HaveChildDetails != 0 {
 		dst = append(dst, " ns_pids="...)
 		for i := range nsPids(r) {
 			if i > 0 {
@@ -100,10 +100,10 @@ func appendFactNames(dst []byte, r *decode.Record, shared bool) []byte {
 }
 
 func (t *Text) cgroup(r *decode.Record) (string, bool) {
-	if r.Have&decode.HaveCgroup == 0 || t.opts.Cgroup == nil {
+	if r.Have&decode.HaveCgroup == 0 || t.opts.Cgroups.V2 == nil {
 		return "", false
 	}
-	return t.opts.Cgroup(r.CgroupID)
+	return t.opts.Cgroups.V2(r.CgroupID)
 }
 
 // nsPids is how many levels of NSPids are there.

@@ -17,17 +17,23 @@ const SchemaVersion = 1
 type JSON struct {
 	// Symbol names the function at a kernel address; it may be nil.
 	Symbol func(address uint64) (string, bool)
+	// Check says which promises a creation breaks; it may be nil.
+	Check func(*decode.Record) []decode.Violation
 
-	out    io.Writer
-	cgroup func(id uint64) (string, bool)
-	clock  Clock
-	buf    []byte
+	out     io.Writer
+	cgroup  func(id uint64) (string, bool)
+	reasons *reasoner
+	clock   Clock
+	buf     []byte
 }
 
-// NewJSON prepares a writer. cgroup finds the path of a cgroup by its id; it may be nil.
-func NewJSON(out io.Writer, cgroup func(id uint64) (string, bool)) *JSON {
-	return &JSON{out: out, cgroup: cgroup}
+// NewJSON prepares a writer. system tells what reasons rest on; it may be nil.
+func NewJSON(out io.Writer, cgroups Cgroups, system SystemAt) *JSON {
+	return &JSON{out: out, cgroup: cgroups.V2, reasons: newReasoner(system, cgroups, rawPath)}
 }
+
+// rawPath leaves a path as it is: JSON has its own escapes.
+func rawPath(dst []byte, path string) []byte { return append(dst, path...) }
 
 // Header writes nothing: every line of JSON Lines is an object.
 func (*JSON) Header() error { return nil }
@@ -58,10 +64,14 @@ func (j *JSON) Creation(r *decode.Record) error {
 		j.appendChild(&o, r)
 	}
 	appendOutcome(&o, r)
-	if r.FactsKnown != 0 {
+	j.appendReason(&o, r)
+	if r.FactsKnown != 0 && !r.Failed() {
 		o.child("shares")
 		appendFacts(&o, r, decode.FactShared)
 		o.close()
+	}
+	if j.Check != nil {
+		appendViolations(&o, j.Check(r))
 	}
 	o.close()
 	j.buf = append(o.buf, '\n')
@@ -157,15 +167,17 @@ func (j *JSON) appendChild(o *object, r *decode.Record) {
 	o.child("child")
 	o.uint("pid", uint64(r.ChildPid))
 	o.uint("tid", uint64(r.Result))
-	o.uint("ppid", uint64(r.ChildPPid))
-	o.key("ns_pids")
-	o.buf = append(o.buf, '[')
-	for i := range nsPids(r) {
-		o.element()
-		o.buf = strconv.AppendUint(o.buf, uint64(r.NSPids[i]), 10)
+	if r.Have&decode.HaveChildDetails != 0 {
+		o.uint("ppid", uint64(r.ChildPPid))
+		o.key("ns_pids")
+		o.buf = append(o.buf, '[')
+		for i := range nsPids(r) {
+			o.element()
+			o.buf = strconv.AppendUint(o.buf, uint64(r.NSPids[i]), 10)
+		}
+		o.buf = append(o.buf, ']')
+		o.some = true
 	}
-	o.buf = append(o.buf, ']')
-	o.some = true
 	o.uint("ns_level", uint64(r.ChildLevel))
 	if r.ChildPidNS != 0 {
 		o.uint("pid_ns", uint64(r.ChildPidNS))
@@ -226,6 +238,30 @@ func appendFacts(o *object, r *decode.Record, group decode.FactGroup) {
 			o.bool(f.Name, r.Facts.Has(f.Fact))
 		}
 	}
+}
+
+// Resumed writes that a creator runs again which vfork had suspended.
+func (j *JSON) Resumed(r *decode.Resumed) error {
+	o := object{buf: j.buf}
+	o.open()
+	o.text("type", "resumed")
+	o.uint("schema", SchemaVersion)
+	o.key("time")
+	o.buf = append(j.clock.appendRFC3339(append(o.buf, '"'), r.Time), '"')
+	o.some = true
+	o.uint("boot_ns", r.Time)
+	o.uint("cpu", uint64(r.CPU))
+	o.child("creator")
+	o.uint("pid", uint64(r.Pid))
+	o.uint("tid", uint64(r.Tid))
+	o.close()
+	o.child("child")
+	o.int("tid", int64(r.Child))
+	o.close()
+	o.uint("suspended_ns", r.Suspended)
+	o.close()
+	j.buf = append(o.buf, '\n')
+	return nil
 }
 
 // Lost tells, in its place, that records are missing.

@@ -21,7 +21,7 @@ import (
 func renderJSON(t *testing.T) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	j := NewJSON(&out, paths)
+	j := NewJSON(&out, Cgroups{V2: paths}, nil)
 	for _, r := range allRecords() {
 		if err := j.Creation(&r); err != nil {
 			t.Fatal(err)
@@ -30,6 +30,9 @@ func renderJSON(t *testing.T) []byte {
 	full := Summary{Created: 1 << 63, Failed: 2, Restarted: 3, Received: 4, Shown: 5, Lost: 6, TreeFull: 7,
 		SeenCreated: 8, KernelForks: 9, HasKernelForks: true, Elapsed: time.Second}
 	for _, step := range []func() error{
+		func() error {
+			return j.Resumed(&decode.Resumed{Time: 7, Suspended: 1_000, Pid: 5, Tid: 6, Child: 9, CPU: 1})
+		},
 		func() error { return j.Lost(1, 12) },
 		func() error { return j.Lost(^uint32(0), 1<<63) },
 		j.Flush,

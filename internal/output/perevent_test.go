@@ -15,9 +15,11 @@ var printers = map[string]func() interface{ Creation(*decode.Record) error }{
 		return NewText(io.Discard, io.Discard, TextOptions{Times: TimeWall, LineWidth: 120, Color: true, PidMax: 32768})
 	},
 	"TextVerbose": func() interface{ Creation(*decode.Record) error } {
-		return NewText(io.Discard, io.Discard, TextOptions{Times: TimeUTC, Verbose: true, PidMax: 32768, Cgroup: paths1})
+		return NewText(io.Discard, io.Discard, TextOptions{Times: TimeUTC, Verbose: true, PidMax: 32768, Cgroups: Cgroups{V2: paths1}})
 	},
-	"JSON": func() interface{ Creation(*decode.Record) error } { return NewJSON(io.Discard, paths1) },
+	"JSON": func() interface{ Creation(*decode.Record) error } {
+		return NewJSON(io.Discard, Cgroups{V2: paths1}, nil)
+	},
 }
 
 // paths1 finds one cgroup without allocating, as the cache of internal/host does.

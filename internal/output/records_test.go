@@ -24,7 +24,7 @@ var (
 		FactsKnown: 1<<decode.FactMM | 1<<decode.FactFiles | 1<<decode.FactUserNS,
 	}, "worker")
 	forkRecord = named(decode.Record{
-		Time: 5_000_101_234, CPU: 1, Have: decode.HaveFlags | decode.HaveExitSignal | decode.HaveChild | decode.HaveStartTime,
+		Time: 5_000_101_234, CPU: 1, Have: decode.HaveFlags | decode.HaveExitSignal | decode.HaveChild | decode.HaveStartTime | decode.HaveChildDetails,
 		Entry: decode.EntryFork, Layer: decode.LayerNone, ExitSignal: 17, Pid: 99, Tid: 99, PPid: 98, Result: 100,
 		ChildPid: 100, ChildPPid: 99, ChildPTid: 99, ChildExitSignal: 17, StartTime: 1, ChildStartTime: 5_000_101_234,
 		NSPids: [decode.NSPidsMax]uint32{100}, FactsKnown: 1 << decode.FactMM,
@@ -43,7 +43,7 @@ var (
 	}, "")
 	nestedRecord = func() decode.Record { // all there is, and more levels than there is room for
 		r := threadRecord
-		r.Have, r.FactsKnown, r.Facts = 1<<19-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
+		r.Have, r.FactsKnown, r.Facts = 1<<20-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
 		r.Flags, r.ExitSignal, r.ChildExitSignal = decode.KnownFlags, 64, 0
 		r.SetTidSize, r.SetTid = 20, [decode.SetTidMax]int32{1, 2, 3, 4, 5, 6, 7, -8}
 		r.CgroupFD, r.CgroupID, r.ChildCgroupID, r.Fn, r.Pidfd, r.Duration = 3, 42, 7, 1<<63, 8, 123
@@ -56,7 +56,7 @@ var (
 
 const knownOfSuccess = decode.HaveFlags | decode.HaveExitSignal | decode.HaveStack | decode.HaveStackSize |
 	decode.HaveParentTidptr | decode.HaveChildTidptr | decode.HaveTLS | decode.HaveChild | decode.HaveCgroup |
-	decode.HaveChildCgroup | decode.HaveStartTime
+	decode.HaveChildCgroup | decode.HaveStartTime | decode.HaveChildDetails
 
 // allRecords are the records in an order of time.
 func allRecords() []decode.Record {

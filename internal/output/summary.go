@@ -19,7 +19,10 @@ type Summary struct {
 	Shown       uint64 // those of them that --kind and --errno let through
 	Lost        uint64 // records for which the buffer had no room
 	Missed      uint64 // times that a kprobe could not run
+	ResumedLost uint64 // ends of suspensions by vfork for which it had no room
 	TreeFull    uint64 // processes that should have been followed and were not
+	Violations  uint64 // broken promises, valid if Checked
+	Checked     bool   // creations were compared with their promises
 	SeenCreated uint64 // successes of the whole machine, matched or not
 	// KernelForks is the growth of `processes` in /proc/stat, which SeenCreated should
 	// equal; valid if HasKernelForks.
@@ -52,8 +55,14 @@ func (s *Summary) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "forktrace: the kernel itself counted %d creations, %+d: calls that were in flight when tracing began or ended explain a few\n",
 			s.KernelForks, int64(s.KernelForks)-int64(s.SeenCreated))
 	}
+	if s.Checked {
+		fmt.Fprintf(&b, "forktrace: %d violations in %d attempts that were checked\n", s.Violations, s.Shown)
+	}
 	if s.Missed > 0 {
 		fmt.Fprintf(&b, "forktrace: %d attempts were not seen to their end: the kernel did not run the hook, as it does with kretprobes when too many calls are under way\n", s.Missed)
+	}
+	if s.ResumedLost > 0 {
+		fmt.Fprintf(&b, "forktrace: %d times the end of a suspension by vfork was not told: the buffer was full\n", s.ResumedLost)
 	}
 	if s.TreeFull > 0 {
 		fmt.Fprintf(&b, "forktrace: %d processes were not followed: the tree of followed processes was full\n", s.TreeFull)
@@ -73,9 +82,13 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 		value uint64
 	}{
 		{"created", s.Created}, {"failed", s.Failed}, {"restarted", s.Restarted}, {"received", s.Received},
-		{"shown", s.Shown}, {"lost", s.Lost}, {"missed", s.Missed}, {"tree_full", s.TreeFull}, {"seen_created", s.SeenCreated},
+		{"shown", s.Shown}, {"lost", s.Lost}, {"missed", s.Missed},
+		{"resumed_lost", s.ResumedLost}, {"tree_full", s.TreeFull}, {"seen_created", s.SeenCreated},
 	} {
 		o.uint(f.name, f.value)
+	}
+	if s.Checked {
+		o.uint("violations", s.Violations)
 	}
 	if s.HasKernelForks {
 		o.uint("kernel_forks", s.KernelForks)

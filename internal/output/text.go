@@ -5,6 +5,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -18,8 +19,11 @@ type TextOptions struct {
 	Color     bool
 	LineWidth int // of the terminal; 0: no limit
 	PidMax    int // largest pid of the machine, for the width of columns
-	Cgroup    func(id uint64) (path string, ok bool)
+	Cgroups   Cgroups
 	Symbol    func(address uint64) (name string, ok bool) // of a kernel function; may be nil
+	System    SystemAt                                    // what reasons rest on; may be nil
+	// Check says which promises a creation breaks; it may be nil.
+	Check func(*decode.Record) []decode.Violation
 }
 
 // Text writes one line a record, with aligned columns.
@@ -30,13 +34,14 @@ type Text struct {
 	columns []column
 	clock   Clock
 	before  uint64
+	reasons *reasoner
 	buf     []byte
 }
 
 // NewText prepares a writer; Header comes first.
 func NewText(out, diag io.Writer, o TextOptions) *Text {
 	digits := max(len(fmt.Sprint(o.PidMax)), 5)
-	return &Text{opts: o, out: out, diag: diag, columns: newColumns(o.Times, digits, o.LineWidth)}
+	return &Text{opts: o, out: out, diag: diag, columns: newColumns(o.Times, digits, o.LineWidth), reasons: newReasoner(o.System, o.Cgroups, safePath)}
 }
 
 // flushAt is the length of unwritten output at which it is written.
@@ -83,10 +88,13 @@ func (t *Text) Creation(r *decode.Record) error {
 	}
 	t.buf = t.endLine(t.buf, line, t.opts.Verbose)
 	if r.Failed() {
-		t.buf = t.appendReason(t.buf, line, decode.FailureText(r))
+		t.appendFailure(r, line)
 	}
 	if t.opts.Verbose {
 		t.buf = t.appendDetails(t.buf, r)
+	}
+	if t.opts.Check != nil {
+		t.buf = t.appendViolationLines(t.buf, t.opts.Check(r))
 	}
 	t.before = r.Time
 	if len(t.buf) >= flushAt {
@@ -108,6 +116,25 @@ func (t *Text) endLine(dst []byte, start int, full bool) []byte {
 
 // reasonIndent is where the meaning of a failure begins when it needs lines of its own.
 const reasonIndent = 4
+
+// appendFailure says why an attempt failed, how sure that is, and what would help.
+func (t *Text) appendFailure(r *decode.Record, line int) {
+	reason, ok := t.reasons.of(r)
+	if !ok {
+		t.buf = t.appendReason(t.buf, line, decode.FailureText(r))
+		return
+	}
+	sentence := t.reasons.sentence(r, &reason)
+	if reason.Certainty == decode.Deduced {
+		sentence = append(sentence, " (deduced)"...)
+	}
+	t.buf = t.appendReason(t.buf, line, string(sentence))
+	if fix := t.reasons.fix(r, &reason); len(fix) > 0 {
+		at := len(t.buf)
+		t.buf = append(append(t.buf, "    fix: "...), fix...)
+		t.buf = t.endLine(t.buf, at, t.opts.Verbose)
+	}
+}
 
 // appendReason says what a failure means: at the end of its line, which starts at start,
 // if it fits there, else below it, folded at words.
@@ -201,6 +228,21 @@ func (t *Text) appendTime(dst []byte, r *decode.Record) []byte {
 	default:
 		return t.clock.appendWall(dst, r.Time)
 	}
+}
+
+// Resumed tells a reader of details how long vfork kept a creator.
+func (t *Text) Resumed(r *decode.Resumed) error {
+	if !t.opts.Verbose {
+		return nil
+	}
+	t.buf = append(t.buf, "    thread "...)
+	t.buf = strconv.AppendUint(t.buf, uint64(r.Tid), 10)
+	t.buf = append(t.buf, " of process "...)
+	t.buf = strconv.AppendUint(t.buf, uint64(r.Pid), 10)
+	t.buf = append(t.buf, " runs again: vfork of "...)
+	t.buf = strconv.AppendInt(t.buf, int64(r.Child), 10)
+	t.buf = append(appendSeconds(append(t.buf, " suspended it for "...), r.Suspended), "s\n"...)
+	return nil
 }
 
 // Lost tells where records are missing.

@@ -39,7 +39,7 @@ func golden(t *testing.T, name, got string) {
 func render(t *testing.T, o TextOptions) string {
 	t.Helper()
 	var out, diag bytes.Buffer
-	o.Cgroup, o.PidMax = paths, 32768
+	o.Cgroups.V2, o.PidMax = paths, 32768
 	text := NewText(&out, &diag, o)
 	if err := text.Header(); err != nil {
 		t.Fatal(err)

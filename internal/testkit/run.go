@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -126,13 +128,33 @@ func (r *Run) Events(t testing.TB) *Stream[Event] {
 	return ReadStream[Event](t, r.File)
 }
 
+// unhooked are the layers whose refusals nothing sees, by what -v says of the plan.
+var unhooked = map[string]*regexp.Regexp{
+	"syscall":      regexp.MustCompile(`(?m)^forktrace: refusals by clone3: by nothing$`),
+	"kernel_clone": regexp.MustCompile(`(?m)^forktrace: refusals by kernel_clone: by nothing$`),
+	"seccomp":      regexp.MustCompile(`(?m)^forktrace: refusals by seccomp: by nothing$`),
+}
+
 // TraceCreations traces the creations program and returns what it says must be seen and
-// what was.
-func TraceCreations(t testing.TB, options []string, args ...string) ([]Expectation, *Stream[Event]) {
+// what was. What the plan cannot see on this kernel is left out of both.
+func TraceCreations(t *testing.T, options []string, args ...string) ([]Expectation, *Stream[Event]) {
 	t.Helper()
-	r := New(t, append(append(options, "--", Creations(t)), args...)...)
+	r := New(t, append(append([]string{"-v"}, append(options, "--", Creations(t))...), args...)...)
 	r.Launch(t).WantStatus(t, 0)
-	return Expectations(t, r.Stdout.Bytes()), r.Events(t)
+	want := Expectations(t, r.Stdout.Bytes())
+	for layer, nothing := range unhooked {
+		if !nothing.Match(r.Stderr.Bytes()) {
+			continue
+		}
+		n := len(want)
+		want = slices.DeleteFunc(want, func(e Expectation) bool { return e.Layer == layer })
+		if n > len(want) {
+			t.Run("refused by "+layer, func(t *testing.T) {
+				t.Skipf("needs: a hook on refusals by %s: %d are not seen by this plan", layer, n-len(want))
+			})
+		}
+	}
+	return want, r.Events(t)
 }
 
 // Output runs a program to its end and returns what it printed.

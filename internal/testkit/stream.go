@@ -33,6 +33,27 @@ type Event struct {
 	Layer      *string         `json:"layer"`
 	Stage      *int            `json:"stage"`
 	Shares     map[string]bool `json:"shares"`
+	Reason     *Reason         `json:"reason"`
+	Evidence   map[string]any  `json:"evidence"`
+	Check      []Violation     `json:"check"`
+}
+
+// Reason is why an attempt failed.
+type Reason struct {
+	ID         string   `json:"id"`
+	Certainty  string   `json:"certainty"`
+	Text       string   `json:"text"`
+	Fix        string   `json:"fix"`
+	Candidates []string `json:"candidates"`
+}
+
+// Violation is a promise that was broken.
+type Violation struct {
+	ID       string `json:"id"`
+	Promised string `json:"promised"`
+	Seen     string `json:"seen"`
+	Source   string `json:"source"`
+	Rule     string `json:"rule"`
 }
 
 // Creator is the task that asked.
@@ -65,6 +86,19 @@ type Lost struct {
 	Lost uint64  `json:"lost"`
 }
 
+// Resumed is the end of a suspension by vfork.
+type Resumed struct {
+	BootNS  uint64 `json:"boot_ns"`
+	Creator struct {
+		Pid uint64 `json:"pid"`
+		Tid uint64 `json:"tid"`
+	} `json:"creator"`
+	Child struct {
+		Tid int64 `json:"tid"`
+	} `json:"child"`
+	SuspendedNS uint64 `json:"suspended_ns"`
+}
+
 // Summary is the last object of a stream.
 type Summary struct {
 	Created     uint64  `json:"created"`
@@ -77,6 +111,7 @@ type Summary struct {
 	TreeFull    uint64  `json:"tree_full"`
 	SeenCreated uint64  `json:"seen_created"`
 	KernelForks *uint64 `json:"kernel_forks"`
+	Violations  *uint64 `json:"violations"`
 	ElapsedNS   int64   `json:"elapsed_ns"`
 }
 
@@ -86,6 +121,7 @@ func (s *Summary) Matched() uint64 { return s.Created + s.Failed + s.Restarted }
 // Stream is all that forktrace wrote as JSON.
 type Stream[E any] struct {
 	Creations []E
+	Resumed   []Resumed
 	Lost      []Lost
 	Summary   Summary
 }
@@ -139,6 +175,9 @@ func (s *Stream[E]) add(t testing.TB, line []byte) (last bool) {
 		var e E
 		s.Creations = append(s.Creations, e)
 		to = &s.Creations[len(s.Creations)-1]
+	case bytes.HasPrefix(line, []byte(`{"type":"resumed",`)):
+		s.Resumed = append(s.Resumed, Resumed{})
+		to = &s.Resumed[len(s.Resumed)-1]
 	case bytes.HasPrefix(line, []byte(`{"type":"lost",`)):
 		s.Lost = append(s.Lost, Lost{})
 		to = &s.Lost[len(s.Lost)-1]

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/forktrace/forktrace/internal/activity"
+	"github.com/forktrace/forktrace/internal/host"
+	"github.com/forktrace/forktrace/internal/storm"
+	"github.com/forktrace/forktrace/tracer"
+)
+
+// stormOptions are the options of storm, as they were given.
+type stormOptions struct {
+	storm.Thresholds
+	now      bool
+	watch    bool
+	duration string
+	rows     int
+	format   string
+	plan     string
+	protect  bool
+}
+
+func newStorm() *cobra.Command {
+	o := &stormOptions{Thresholds: storm.DefaultThresholds}
+	c := &cobra.Command{
+		Use:   "storm [options]",
+		Short: "Wait for a storm of creations and explain it",
+		Long: `Waits until creations are far above what is usual, until creations are refused, or until
+a limit is about to be reached; then says where it comes from, which shape it has, which
+limit gives out when, who suffers, and which command would contain it. It runs no command.
+
+Exit status: 1 error; 2 usage; 4 missing privilege; 5 the kernel cannot be traced; or 0.`,
+		Example: `  forktrace storm                    wait for the next one
+  forktrace storm --now -d 5         explain the next five seconds
+  forktrace storm --watch --format json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runStorm(c, o) },
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.now, "now", false, "explain what happens now, storm or not")
+	f.StringVarP(&o.duration, "duration", "d", "", "with --now, for this `TIME` (2 s); else give up after it")
+	f.BoolVar(&o.watch, "watch", false, "go on after a storm")
+	f.Float64Var(&o.Rate, "rate", o.Rate, "creations a `SECOND` below which nothing is a storm")
+	f.Float64Var(&o.Factor, "factor", o.Factor, "`TIMES` the usual rate that is a storm")
+	f.Float64Var(&o.Refusals, "refusals", o.Refusals, "refusals (EAGAIN, ENOMEM) a `SECOND` that are a storm")
+	f.Float64Var(&o.Within, "within", o.Within, "a limit that is reached in so many `SECONDS` is a storm")
+	f.IntVar(&o.rows, "rows", tracer.DefaultCensusRows, "`NUMBER` of creating processes that are counted apart; the others are counted by cgroup")
+	f.StringVar(&o.format, "format", "text", "write `FORMAT`: text or json")
+	f.StringVar(&o.plan, "plan", string(tracer.PlanAuto), "which hooks to use: auto (the best), trampoline, kprobe or tracepoint")
+	f.BoolVar(&o.protect, "protect", false, "lock forktrace's memory and raise its priority, for machines that are hardly alive")
+	return c
+}
+
+// stormRun is a running storm command.
+type stormRun struct {
+	*stormOptions
+	*activity.Sampler
+	storm.Detector
+	out   io.Writer
+	since time.Time // of the storm under way; zero if none is
+	used  map[string]uint64
+	// headroom has the limits of the last sample, with the growth that was measured from
+	// the sample before.
+	headroom []storm.Headroom
+}
+
+// quietIntervals end a storm.
+const quietIntervals = 3
+
+func runStorm(c *cobra.Command, o *stormOptions) error {
+	if err := checkWatch(o.rows, o.format, o.plan); err != nil {
+		return err
+	}
+	length := time.Duration(0)
+	if o.duration != "" {
+		var err error
+		if length, err = parseDuration(o.duration); err != nil {
+			return usagef("--duration: %w", err)
+		}
+	}
+	if o.protect {
+		if err := protect(); err != nil {
+			return err
+		}
+	}
+	sampler, err := activity.OpenSampler(tracer.CensusOptions{Rows: o.rows, Plan: tracer.Plan(o.plan)})
+	if err != nil {
+		return startError(err)
+	}
+	if blind := sampler.Blind(); blind != nil {
+		fmt.Fprintf(c.ErrOrStderr(), "forktrace: not seen on this kernel: %s\n", strings.Join(blind, "; "))
+	}
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	signals := newSignals(cancel)
+	defer signals.stop()
+	signals.serve(nil)
+	r := &stormRun{stormOptions: o, Sampler: sampler, Detector: storm.Detector{Thresholds: o.Thresholds}, out: c.OutOrStdout()}
+	if o.now {
+		err = r.explainNow(ctx, length)
+	} else {
+		err = r.wait(ctx, length)
+	}
+	return errors.Join(err, sampler.Close())
+}
+
+// sample counts for a while; nil when ctx ends.
+func (r *stormRun) sample(ctx context.Context, length time.Duration) (*activity.Sample, error) {
+	select {
+	case <-ctx.Done():
+		return nil, nil
+	case <-time.After(length):
+		return r.Next()
+	}
+}
+
+func (r *stormRun) explainNow(ctx context.Context, length time.Duration) error {
+	if length == 0 {
+		length = 2 * time.Second
+	}
+	begin := time.Now()
+	s, err := r.sample(ctx, length/2) // the limits that are met, and their use
+	if s == nil {
+		return err
+	}
+	r.measure(s)
+	if s, err = r.sample(ctx, length-length/2); s == nil {
+		return err
+	}
+	r.measure(s)
+	return r.tell("now", "", begin, s)
+}
+
+// wait samples each second until a storm, or for good.
+func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
+	if length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, length)
+		defer cancel()
+	}
+	for quiet := 0; ; {
+		s, err := r.sample(ctx, time.Second)
+		if s == nil {
+			return err
+		}
+		because := r.Detector.Add(s.Rate(s.Total.Forks()), s.Rate(s.Total.Failed[tracer.CensusEAGAIN]+s.Total.Failed[tracer.CensusENOMEM]), r.measure(s))
+		event := ""
+		switch {
+		case because != "" && r.since.IsZero():
+			r.since, quiet, event = time.Now().Add(-s.Length), 0, "start"
+		case because != "":
+			quiet, event = 0, "update"
+		case !r.since.IsZero():
+			if quiet++; quiet == quietIntervals {
+				event = "end"
+			}
+		}
+		if event == "" {
+			continue
+		}
+		if err := r.tell(event, because, r.since, s); err != nil || !r.watch {
+			return err
+		}
+		if event == "end" {
+			r.since = time.Time{}
+		}
+	}
+}
+
+// measure reads the limits that the sample's creators meet and how much their use has
+// grown since they were last read, and returns the seconds until the first is reached; 0
+// if none is at this growth.
+func (r *stormRun) measure(s *activity.Sample) (in float64) {
+	used := map[string]uint64{}
+	r.headroom = []storm.Headroom{}
+	for _, l := range r.limits(s) {
+		key := l.Name + " " + l.Where
+		used[key] = *l.Used
+		h := storm.Headroom{Limit: l}
+		if before, known := r.used[key]; known {
+			h.Grow(before, s.Length.Seconds())
+		}
+		r.headroom = append(r.headroom, h)
+		if h.In > 0 && (in == 0 || h.In < in) {
+			in = h.In
+		}
+	}
+	r.used = used
+	return in
+}
+
+// limits are those of the machine and of the largest creators.
+func (r *stormRun) limits(s *activity.Sample) []host.Limit {
+	m := host.ReadMachine()
+	all := []host.Limit{
+		{Name: "threads-max", Where: "the machine", Max: &m.ThreadsMax, Used: &m.Tasks},
+		{Name: "pid_max", Where: "the machine", Max: &m.PidMax, Used: &m.Tasks},
+	}
+	return activity.Nearest(append(all, r.Limits(s)...), 8)
+}
+
+func (r *stormRun) tell(event, because string, since time.Time, s *activity.Sample) error {
+	d := storm.Diagnose(r.Meter, s, r.headroom)
+	d.Event, d.Because, d.Since, d.Usual = event, because, since.Format(time.RFC3339), r.Baseline()
+	var err error
+	if r.format == "json" {
+		err = json.NewEncoder(r.out).Encode(d)
+	} else {
+		err = d.WriteText(r.out)
+	}
+	if err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/forktrace/forktrace/internal/testkit"
+	"github.com/forktrace/forktrace/internal/verify"
+)
+
+// TestVerifyFormats runs it in every format: 0 or, where a known bug is, 6.
+func TestVerifyFormats(t *testing.T) {
+	outputs := map[string][]byte{}
+	for _, format := range verify.Formats {
+		out, err := exec.Command(testkit.Forktrace(t), "verify", "--format", format).Output()
+		if status := testkit.ExitStatus(t, err); status != exitOK && status != exitDiverges {
+			t.Fatalf("%s: status %d", format, status)
+		}
+		outputs[format] = out
+	}
+	var report verify.Report
+	if err := json.Unmarshal(outputs["json"], &report); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Results {
+		if r.Outcome == verify.Diverges {
+			t.Errorf("%+v", r)
+		}
+	}
+	if n := bytes.Count(outputs["tap"], []byte("ok ")); n != len(report.Results) {
+		t.Errorf("%d lines of TAP for %d results", n, len(report.Results))
+	}
+	var junit struct {
+		Cases []struct{} `xml:"testcase"`
+	}
+	if err := xml.Unmarshal(outputs["junit"], &junit); err != nil || len(junit.Cases) != len(report.Results) {
+		t.Errorf("%v, %d cases", err, len(junit.Cases))
+	}
+
+	file := filepath.Join(t.TempDir(), "before.json")
+	if err := os.WriteFile(file, outputs["json"], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(testkit.Forktrace(t), "verify", "--baseline", file).Output()
+	if testkit.ExitStatus(t, err) != exitOK || strings.Contains(string(out), "not in the baseline") {
+		t.Errorf("against itself: %v\n%s", err, out)
+	}
+}
+
+// TestCheckedVerify compares every child that verify makes with its promises.
+func TestCheckedVerify(t *testing.T) {
+	testkit.NeedRoot(t)
+	r := testkit.New(t, "--check", "--", testkit.Forktrace(t), "verify")
+	status := r.Launch(t).Wait(t)
+	events := r.Events(t)
+	if len(events.Creations) < 1000 || events.Summary.Violations == nil || *events.Summary.Violations != 0 || status != exitOK && status != exitDiverges {
+		t.Errorf("%d creations, status %d, %+v", len(events.Creations), status, events.Summary)
+	}
+	for _, e := range events.Creations {
+		if e.Check != nil {
+			t.Errorf("%v of %v: %+v", e.Entry, e.FlagNames, e.Check)
+		}
+	}
+}
+
+// TestCheckedCreations compares the creations program's children with their promises.
+func TestCheckedCreations(t *testing.T) {
+	testkit.NeedRoot(t)
+	_, events := testkit.TraceCreations(t, []string{"--check"}, "cases")
+	if events.Summary.Violations == nil || *events.Summary.Violations != 0 {
+		t.Errorf("%+v", events.Summary)
+	}
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/forktrace/forktrace/internal/host"
+	"github.com/forktrace/forktrace/tracer"
+)
+
+// Sampler is a census with a meter.
+type Sampler struct {
+	*Meter
+	Census  *tracer.Census
+	Cgroups *host.Cgroups // nil where there is no hierarchy that could be read
+	threads map[uint32]uint64
+	samples int
+}
+
+// OpenSampler begins to count.
+func OpenSampler(o tracer.CensusOptions) (*Sampler, error) {
+	s := &Sampler{}
+	cgroups, v1, err := host.OpenPidsCgroups()
+	var paths Paths
+	if err == nil { // else cgroups have numbers only
+		s.Cgroups, o.V1, paths = cgroups, v1, cgroups
+		cgroups.Remember()
+	}
+	if s.Census, err = tracer.NewCensus(o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	s.Meter = NewMeter(paths)
+	if _, err := s.Next(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Next is what happened since the last call; nil for the first.
+func (s *Sampler) Next() (*Sample, error) {
+	snapshot, err := s.Census.Read()
+	if err != nil {
+		return nil, fmt.Errorf("reading what was counted: %w", err)
+	}
+	return s.Add(snapshot), nil
+}
+
+// Close ends the counting.
+func (s *Sampler) Close() error {
+	var errs []error
+	if s.Census != nil {
+		errs = append(errs, s.Census.Close())
+	}
+	if s.Cgroups != nil {
+		errs = append(errs, s.Cgroups.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// limitsOf is for how many of the largest cgroups and users limits are read.
+const limitsOf = 8
+
+// recount is how often threads are counted by user: it visits every process.
+const recount = 5
+
+// Limits are those that the largest creators of a sample meet: of their cgroups and of
+// their users.
+func (s *Sampler) Limits(sample *Sample) []host.Limit {
+	if s.samples%recount == 0 {
+		s.threads = host.ThreadsByUser()
+	}
+	s.samples++
+	var limits []host.Limit
+	for i, g := range s.Groups(sample, ByCgroup) {
+		if i == limitsOf {
+			break
+		}
+		if g.Cgroup != nil && g.Cgroup.Path != "" && s.Cgroups != nil {
+			limits = append(limits, s.Cgroups.PidsLimits(g.Cgroup.Path)...)
+		}
+	}
+	for i, g := range s.Groups(sample, ByUser) {
+		if l, ok := s.userLimit(g.Process); ok && i < limitsOf {
+			limits = append(limits, l)
+		}
+	}
+	return limits
+}
+
+// userLimit is the RLIMIT_NPROC that a process meets. Root is exempt, as is whoever has
+// CAP_SYS_ADMIN or CAP_SYS_RESOURCE.
+func (s *Sampler) userLimit(p *Process) (host.Limit, bool) {
+	if p == nil || p.UID == 0 {
+		return host.Limit{}, false
+	}
+	most, ok := host.ProcessLimit(p.ID.Pid)
+	used := s.threads[p.UID]
+	return host.Limit{Name: "RLIMIT_NPROC", Where: "user " + p.User, Max: &most, Used: &used}, ok
+}
+
+// Blind says in words what this kernel does not let us see.
+func (s *Sampler) Blind() []string {
+	var blind []string
+	for _, a := range s.Census.Plan() {
+		if text := a.Blind(); text != "" && !slices.Contains(blind, text) {
+			blind = append(blind, text)
+		}
+	}
+	return blind
+}
+
+// shownLimits is how many limits a frame has.
+const shownLimits = 3
+
+// FrameOf makes what is shown of a sample, with the limits as they are now.
+func (s *Sampler) FrameOf(sample *Sample, at time.Time) *Frame {
+	return s.Frame(sample, at, host.ReadMachine(), Nearest(s.Limits(sample), shownLimits))
+}

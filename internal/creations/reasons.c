@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Refusals whose cause is made on purpose: for each, the reason that a tracer must name.
+ * Every case is a process of its own, named after the reason, so that what it changes ends
+ * with it and a tracer can tell the attempts apart.
+ */
+#define _GNU_SOURCE
+#include "creations.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define ORDINARY_USER 54321
+
+static int write_file(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
+
+	close(fd);
+	return n < 0 ? -1 : 0;
+}
+
+static int dead_pidns(void)
+{
+	int status;
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID))
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid ? 0 : -1;
+}
+
+static int foreign_pidns(void)
+{
+	return unshare(CLONE_NEWPID);
+}
+
+static int deadline(void)
+{
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} a = {.size = 48, .policy = 6, .runtime = 1000000, .deadline = 100000000, .period = 100000000};
+
+	return syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+static int in_chroot(void)
+{
+	return chroot("/proc") || chdir("/");
+}
+
+static int ordinary_user(void)
+{
+	return setgid(ORDINARY_USER) || setuid(ORDINARY_USER);
+}
+
+static int no_processes_left(void)
+{
+	struct rlimit none = {1, 1};
+
+	return ordinary_user() || setrlimit(RLIMIT_NPROC, &none);
+}
+
+static int no_descriptors_left(void)
+{
+	struct rlimit none = {0, 0};
+
+	return setrlimit(RLIMIT_NOFILE, &none);
+}
+
+static int unmapped(void)
+{
+	return unshare(CLONE_NEWUSER);
+}
+
+/* A user namespace in which nothing more of a kind can be made. */
+static int without(const char *sysctl)
+{
+	return unshare(CLONE_NEWUSER) || write_file("/proc/self/setgroups", "deny") ||
+	       write_file("/proc/self/uid_map", "0 0 1") || write_file("/proc/self/gid_map", "0 0 1") ||
+	       write_file(sysctl, "0");
+}
+
+#define WITHOUT(kind)                                                                                        \
+	static int without_##kind(void)                                                                      \
+	{                                                                                                    \
+		return without("/proc/sys/user/max_" #kind "_namespaces");                                   \
+	}
+
+WITHOUT(user)
+WITHOUT(uts)
+WITHOUT(mnt)
+WITHOUT(ipc)
+WITHOUT(pid)
+WITHOUT(net)
+WITHOUT(cgroup)
+WITHOUT(time)
+
+/* As deep as user namespaces can be nested: level 33. */
+static int nested_userns(void)
+{
+	for (int level = 1; level <= 33; level++)
+		if (without("/proc/sys/user/max_time_namespaces")) /* some limit that is not in the way */
+			return -1;
+	return 0;
+}
+
+/* Goes on as the first process of a new pid namespace; the one before waits for it. */
+static int as_init(void)
+{
+	pid_t pid;
+
+	if (unshare(CLONE_NEWPID))
+		return -1;
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid > 0) {
+		waitpid(pid, NULL, 0);
+		_exit(0);
+	}
+	return 0;
+}
+
+#define TARGET_FD 900
+
+/* Where a cgroup of version 2 can be made, the case's own one. */
+static const char *cgroup_path(pid_t pid, const char *below)
+{
+	static char path[128];
+	const char *root =
+	    access("/sys/fs/cgroup/cgroup.procs", F_OK) ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup";
+
+	snprintf(path, sizeof(path), "%s/forktrace-reason-%d%s", root, pid, below);
+	return path;
+}
+
+static int open_target(const char *below)
+{
+	int fd = open(cgroup_path(getpid(), below), O_PATH | O_DIRECTORY);
+
+	return fd < 0 || dup2(fd, TARGET_FD) < 0;
+}
+
+static int removed_cgroup(void)
+{
+	return mkdir(cgroup_path(getpid(), ""), 0755) || open_target("") || rmdir(cgroup_path(getpid(), ""));
+}
+
+static int others_cgroup(void)
+{
+	return mkdir(cgroup_path(getpid(), ""), 0755) || open_target("") || ordinary_user();
+}
+
+/* A domain with a threaded cgroup below it, whose sibling thereby becomes invalid. */
+static int threaded_domain(void)
+{
+	return mkdir(cgroup_path(getpid(), ""), 0755) || mkdir(cgroup_path(getpid(), "/threaded"), 0755) ||
+	       mkdir(cgroup_path(getpid(), "/invalid"), 0755) ||
+	       write_file(cgroup_path(getpid(), "/threaded/cgroup.type"), "threaded");
+}
+
+static int invalid_cgroup(void)
+{
+	return threaded_domain() || open_target("/invalid");
+}
+
+static int other_domain(void)
+{
+	return threaded_domain() || open_target("/threaded");
+}
+
+static void remove_cgroups(pid_t pid)
+{
+	rmdir(cgroup_path(pid, "/threaded"));
+	rmdir(cgroup_path(pid, "/invalid"));
+	rmdir(cgroup_path(pid, ""));
+}
+
+static int filtered(void)
+{
+	return refuse_call(SYS_clone3, ENOSYS);
+}
+
+#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
+
+static const int busy = 1, outside = -1, any[2] = {12345, 12345};
+
+/* The name of a case is the id of its reason; rows of one id differ in how they come to it. */
+static const struct reason_case {
+	const char *reason;
+	int (*prepare)(void); /* NULL: nothing to prepare */
+	struct raw raw;
+	int want_errno;
+} reason_cases[] = {
+    {"newns-with-fs", NULL, {SYS_clone, CLONE_NEWNS | CLONE_FS, SIGCHLD}, EINVAL},
+    {"newuser-with-fs", NULL, {SYS_clone, CLONE_NEWUSER | CLONE_FS, SIGCHLD}, EINVAL},
+    {"thread-without-sighand", NULL, {SYS_clone, CLONE_THREAD | CLONE_VM, 0}, EINVAL},
+    {"sighand-without-vm", NULL, {SYS_clone, CLONE_SIGHAND, SIGCHLD}, EINVAL},
+    {"thread-with-newuser-newpid", NULL, {SYS_clone, THREAD | CLONE_NEWPID, 0}, EINVAL},
+    {"newipc-with-sysvsem", NULL, {SYS_clone, CLONE_NEWIPC | CLONE_SYSVSEM, SIGCHLD}, EINVAL},
+    {"pidfd-with-detached", NULL, {SYS_clone, CLONE_PIDFD | CLONE_DETACHED, SIGCHLD}, EINVAL},
+    {"c3-size-gt-page", NULL, {SYS_clone3, 0, SIGCHLD, .size = 1 << 20}, E2BIG},
+    {"c3-size-lt-ver0", NULL, {SYS_clone3, 0, SIGCHLD, .zero_size = 1}, EINVAL},
+    {"c3-tail-nonzero", NULL, {SYS_clone3, 0, SIGCHLD, .size = 96, .tail = 1}, E2BIG},
+    {"c3-args-fault", NULL, {SYS_clone3, 0, SIGCHLD, .null_args = 1}, EFAULT},
+    {"unknown-flag", NULL, {SYS_clone3, 1ULL << 60, SIGCHLD}, EINVAL},
+    {"stack-without-size", NULL, {SYS_clone3, 0, SIGCHLD, .stack = 4096}, EINVAL},
+    {"settid-busy", NULL, {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)&busy, .set_tid_size = 1}, EEXIST},
+    {"settid-range",
+     NULL,
+     {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)&outside, .set_tid_size = 1},
+     EINVAL},
+    {"settid-cap",
+     ordinary_user,
+     {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any, .set_tid_size = 1},
+     EPERM},
+    {"into-cgroup-bad-fd", NULL, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = 1000}, EBADF},
+    {"pidfd-put-fault", NULL, {SYS_clone, CLONE_PIDFD, SIGCHLD, .bad_pidfd = 1}, EFAULT},
+    {"pidfd-no-fd", no_descriptors_left, {SYS_clone, CLONE_PIDFD, SIGCHLD}, EMFILE},
+    {"ns-needs-admin", ordinary_user, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, EPERM},
+    {"nproc-limit", no_processes_left, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+    {"pidns-dead", dead_pidns, {SYS_clone, 0, SIGCHLD}, ENOMEM},
+    {"thread-foreign-pidns", foreign_pidns, {SYS_clone, THREAD, 0}, EINVAL},
+    {"sched-deadline", deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+    {"userns-chroot", in_chroot, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},
+    {"userns-unmapped", unmapped, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},
+    {"userns-quota", without_user, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, ENOSPC},
+    {"userns-depth", nested_userns, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, ENOSPC},
+    {"newuts-quota", without_uts, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, ENOSPC},
+    {"newns-quota", without_mnt, {SYS_clone, CLONE_NEWNS, SIGCHLD}, ENOSPC},
+    {"newipc-quota", without_ipc, {SYS_clone, CLONE_NEWIPC, SIGCHLD}, ENOSPC},
+    {"newpid-quota", without_pid, {SYS_clone, CLONE_NEWPID, SIGCHLD}, ENOSPC},
+    {"newnet-quota", without_net, {SYS_clone, CLONE_NEWNET, SIGCHLD}, ENOSPC},
+    {"newcgroup-quota", without_cgroup, {SYS_clone, CLONE_NEWCGROUP, SIGCHLD}, ENOSPC},
+    {"newtime-quota", without_time, {SYS_clone3, CLONE_NEWTIME, SIGCHLD}, ENOSPC},
+    {"newpid-foreign-pidns", foreign_pidns, {SYS_clone, CLONE_NEWPID, SIGCHLD}, EINVAL},
+    {"parent-from-init", as_init, {SYS_clone, CLONE_PARENT, SIGCHLD}, EINVAL},
+    {"settid-size-gt-32",
+     NULL,
+     {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any, .set_tid_size = 33},
+     EINVAL},
+    {"settid-null-with-size", NULL, {SYS_clone3, 0, SIGCHLD, .set_tid_size = 1}, EINVAL},
+    {"settid-ptr-without-size", NULL, {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any}, EINVAL},
+    {"settid-fault", NULL, {SYS_clone3, 0, SIGCHLD, .set_tid = 8, .set_tid_size = 1}, EFAULT},
+    {"settid-too-many-levels",
+     NULL,
+     {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any, .set_tid_size = 2},
+     EINVAL},
+    {"settid-no-init",
+     foreign_pidns,
+     {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any, .set_tid_size = 1},
+     EINVAL},
+    {"exit-signal-wide", NULL, {SYS_clone3, 0, 0x100}, EINVAL},
+    {"exit-signal-invalid", NULL, {SYS_clone3, 0, 65}, EINVAL},
+    {"exit-signal-with-thread-or-parent", NULL, {SYS_clone3, CLONE_PARENT, SIGCHLD}, EINVAL},
+    {"cgroup-fd-range", NULL, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = 1ULL << 40}, EINVAL},
+    {"reserved-low-bits", NULL, {SYS_clone3, CLONE_DETACHED, SIGCHLD}, EINVAL},
+    {"clear-sighand-with-sighand",
+     NULL,
+     {SYS_clone3, CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_VM, SIGCHLD},
+     EINVAL},
+    {"stack-null-with-size", NULL, {SYS_clone3, 0, SIGCHLD, .stack_size = 4096}, EINVAL},
+    {"stack-not-user",
+     NULL,
+     {SYS_clone3, 0, SIGCHLD, .stack = 0xffff800000000000, .stack_size = 4096},
+     EINVAL},
+    {"pidfd-aliases-parent-tid", NULL, {SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID, SIGCHLD}, EINVAL},
+    {"pidfd-with-thread", NULL, {SYS_clone, THREAD | CLONE_PIDFD, 0}, EINVAL},
+    {"into-cgroup-gone",
+     removed_cgroup,
+     {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},
+     ENOENT},
+    {"into-cgroup-denied",
+     others_cgroup,
+     {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},
+     EACCES},
+    {"into-cgroup-invalid-domain",
+     invalid_cgroup,
+     {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},
+     EOPNOTSUPP},
+    {"into-cgroup-cross-domain",
+     other_domain,
+     {SYS_clone3, CLONE_INTO_CGROUP | THREAD, 0, .cgroup = TARGET_FD},
+     EOPNOTSUPP},
+#if defined(__x86_64__)
+    {"tls-range", NULL, {SYS_clone, CLONE_SETTLS, SIGCHLD, .tls = 1ULL << 63}, EPERM},
+#endif
+    {"seccomp-denied", filtered, {SYS_clone3, CLONE_FS, SIGCHLD}, ENOSYS},
+};
+
+static void attempt(const struct reason_case *c)
+{
+	struct raw r = c->raw;
+	int failed;
+
+	/* as a tracer sees it: cut to 15 bytes */
+	prctl(PR_SET_NAME, c->reason);
+	failed = c->prepare && c->prepare();
+	printf("{\"reason\":\"%s\",\"prepared\":%s,\"result\":%ld,\"want\":%d}\n", c->reason,
+	       failed ? "false" : "true", failed ? 0 : raw_create(&r), -c->want_errno);
+	fflush(stdout);
+	_exit(0);
+}
+
+int run_limited_user(void)
+{
+	struct raw r = {SYS_clone, 0, SIGCHLD};
+
+	return no_processes_left() || raw_create(&r) != -EAGAIN;
+}
+
+int run_reasons(void)
+{
+	for (unsigned i = 0; i < sizeof(reason_cases) / sizeof(reason_cases[0]); i++) {
+		pid_t pid;
+
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0)
+			attempt(&reason_cases[i]);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
+			perror("fork");
+			return 1;
+		}
+		remove_cgroups(pid);
+	}
+	return 0;
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// System tells what holds for every creator of this machine. Not safe for concurrent use.
+type System struct {
+	now  decode.System
+	read time.Time
+}
+
+// systemAge is how old the numbers of threads and pids may be.
+const systemAge = 50 * time.Millisecond
+
+// notBuilt are the conditions that a missing file below /proc/self/ns shows.
+var notBuilt = []struct {
+	file      string
+	condition decode.Condition
+}{
+	{"user", decode.CondNoUserNS}, {"uts", decode.CondNoUTSNS}, {"ipc", decode.CondNoIPCNS},
+	{"pid", decode.CondNoPidNS}, {"net", decode.CondNoNetNS}, {"time", decode.CondNoTimeNS},
+}
+
+// NewSystem reads what does not change. What cannot be read stays unknown.
+func NewSystem() *System {
+	s := &System{}
+	s.now.PageSize = uint64(os.Getpagesize())
+	s.now.TaskSize = taskSize()
+	s.now.NrOpen = orZero(number("/proc/sys/fs/nr_open"))
+	var u unix.Utsname
+	if unix.Uname(&u) == nil {
+		// by default of the release; an unknown release has the traits of none
+		s.now.Traits, _ = decode.TraitsOf(unix.ByteSliceToString(u.Release[:]), runtime.GOARCH)
+	}
+	var state decode.State
+	for _, n := range notBuilt {
+		_, err := os.Stat("/proc/self/ns/" + n.file)
+		state.Set(n.condition, errors.Is(err, fs.ErrNotExist))
+	}
+	off, err := os.ReadFile("/proc/sys/kernel/unprivileged_userns_clone") // Debian's own
+	state.Set(decode.CondUsernsCloneOff, err == nil && bytes.Equal(bytes.TrimSpace(off), []byte("0")))
+	s.now.Known, s.now.True = state.Known, state.True
+	return s
+}
+
+// taskSize is the end of user space, 0 where it is not known.
+func taskSize() uint64 {
+	if runtime.GOARCH != "amd64" {
+		return 0
+	}
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return 0
+	}
+	if bytes.Contains(info, []byte(" la57")) {
+		return decode.TaskSizeAMD64LA57
+	}
+	return decode.TaskSizeAMD64
+}
+
+// For returns what holds at about the time of a failure. Numbers that no other error than
+// EAGAIN depends on are read for that only.
+func (s *System) For(r *decode.Record) *decode.System {
+	if r.Errno() == decode.EAGAIN && time.Since(s.read) > systemAge {
+		s.read = time.Now()
+		s.now.MaxThreads = orZero(number("/proc/sys/kernel/threads-max"))
+		s.now.PidMax = uint32(orZero(number("/proc/sys/kernel/pid_max")))
+		s.now.Threads = threads()
+	}
+	return &s.now
+}
+
+func orZero(n *uint64) uint64 {
+	if n == nil {
+		return 0
+	}
+	return *n
+}
+
+// threads is how many tasks there are: behind the slash in the fourth field of
+// /proc/loadavg (proc_loadavg(5)); 0 if it cannot be read.
+func threads() uint64 {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b))
+	if len(fields) < 4 {
+		return 0
+	}
+	_, total, _ := strings.Cut(fields[3], "/")
+	n, err := strconv.ParseUint(total, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package storm
+
+import (
+	"fmt"
+
+	"github.com/forktrace/forktrace/tracer"
+)
+
+// Facts are what was measured of the origin of a storm in one interval.
+type Facts struct {
+	tracer.Tally
+	Seconds  float64
+	Creators int // processes that created
+	Selfmade int // those of them that a process of the same name created, which created too
+}
+
+func (f *Facts) attempts() float64 {
+	return float64(f.Forks() + f.Failures() + f.Failed[tracer.CensusRestarted])
+}
+
+func (f *Facts) refusals() uint64 {
+	return f.Failed[tracer.CensusEAGAIN] + f.Failed[tracer.CensusENOMEM]
+}
+
+func (f *Facts) processes() uint64 {
+	return f.Created[tracer.CensusProcess] + f.Created[tracer.CensusVfork]
+}
+
+// part is a of b, 0 where b is 0.
+func part(a, b uint64) float64 {
+	if b == 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+// shapes is the table of shapes: the first whose predicate holds is the one.
+var shapes = []struct {
+	name  string
+	holds func(*Facts) bool
+}{
+	{"livelocked fork", func(f *Facts) bool { return float64(f.Failed[tracer.CensusRestarted]) > f.attempts()/2 }},
+	{"fork bomb", func(f *Facts) bool {
+		return f.Creators >= 10 && f.Selfmade*2 >= f.Creators && f.processes() > f.Forks()/2
+	}},
+	{"retry loop", func(f *Facts) bool { return float64(f.refusals()) >= f.attempts()/2 && f.refusals() >= 10 }},
+	{"io-worker explosion", func(f *Facts) bool { return part(f.Created[tracer.CensusIOWorker], f.Forks()) > 0.5 }},
+	{"thread leak", func(f *Facts) bool {
+		threads := f.Created[tracer.CensusThread]
+		return part(threads, f.Forks()) > 0.6 && f.ThreadExits < threads/2
+	}},
+	{"thread churn", func(f *Facts) bool { return part(f.Created[tracer.CensusThread], f.Forks()) > 0.6 }},
+	{"respawn loop", func(f *Facts) bool {
+		return f.Creators <= 3 && part(f.Execs, f.processes()) > 0.5 && part(f.Nonzero, f.Exits) > 0.5 && part(f.SameExecs, f.Execs) > 0.8
+	}},
+	{"process leak", func(f *Facts) bool { return f.processes() > 0 && f.Exits < f.processes()/2 }},
+	{"job fan-out", func(f *Facts) bool { return f.Creators > 3 && part(f.Execs, f.processes()) > 0.3 }},
+	{"exec churn", func(f *Facts) bool { return part(f.Execs, f.processes()) > 0.5 }},
+	{"fork churn", func(f *Facts) bool { return f.processes() > 0 }},
+	{"unknown", func(*Facts) bool { return true }},
+}
+
+// Shape names the shape of what was measured.
+func Shape(f *Facts) string {
+	for _, s := range shapes {
+		if s.holds(f) {
+			return s.name
+		}
+	}
+	return ""
+}
+
+// Numbers are the facts on which the shape rests.
+func (f *Facts) Numbers() string {
+	return fmt.Sprintf("%d processes, %d threads, %d io workers made; %d refused, %d restarted; %d processes ended, %d of them with another status than 0; %d threads ended; %d execs, %d of the same name as the one before; %d creators, %d of them made by a creator of the same name; in %.1f s",
+		f.processes(), f.Created[tracer.CensusThread], f.Created[tracer.CensusIOWorker], f.refusals(), f.Failed[tracer.CensusRestarted],
+		f.Exits, f.Nonzero, f.ThreadExits, f.Execs, f.SameExecs, f.Creators, f.Selfmade, f.Seconds)
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package top
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/forktrace/forktrace/internal/activity"
+	"github.com/forktrace/forktrace/internal/host"
+)
+
+func frame(names ...string) *activity.Frame {
+	f := &activity.Frame{
+		Time: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Seconds: 1, Created: map[string]uint64{"process": 100, "thread": 5},
+		Failed: map[string]uint64{"EAGAIN": 7}, Machine: host.Machine{Tasks: 10, ThreadsMax: 100, PidMax: 1000, LastPid: 1},
+		WrapIn: 99, Groups: map[activity.By][]activity.Entry{},
+	}
+	for i, name := range names {
+		f.Groups[activity.ByProcess] = append(f.Groups[activity.ByProcess], activity.Entry{
+			Key: name, Name: name, Pid: uint32(100 + i), Processes: 1, User: "root", Rate: float64(100 - i), Share: 0.5,
+			FailRate: 7, Reason: "EAGAIN", MedianNS: 4e6, Lineage: []string{"sh(9)", "init(1)"},
+		})
+	}
+	return f
+}
+
+func press(t *testing.T, m Model, keys ...string) Model {
+	t.Helper()
+	special := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown, "backspace": tea.KeyBackspace}
+	for _, k := range keys {
+		msg := tea.KeyPressMsg{Text: k, Code: []rune(k)[0]}
+		if code, ok := special[k]; ok {
+			msg = tea.KeyPressMsg{Code: code}
+		}
+		next, _ := m.Update(msg)
+		m = next.(Model)
+	}
+	return m
+}
+
+func start(t *testing.T, f *activity.Frame) Model {
+	t.Helper()
+	next, _ := Model{By: activity.ByProcess}.Update(tea.WindowSizeMsg{Width: 120, Height: 24})
+	next, _ = next.(Model).Update(FrameMsg{f})
+	return next.(Model)
+}
+
+func TestCursorFollowsItsRow(t *testing.T) {
+	m := press(t, start(t, frame("a", "b", "c")), "down")
+	next, _ := m.Update(FrameMsg{frame("c", "a", "b")})
+	m = next.(Model)
+	if m.rows()[m.cursor].Name != "b" {
+		t.Errorf("the cursor is on %s", m.rows()[m.cursor].Name)
+	}
+	if m = press(t, m, "esc"); m.moved {
+		t.Error("Esc does not let the cursor go")
+	}
+}
+
+func TestKeys(t *testing.T) {
+	m := start(t, frame("alpha", "beta"))
+	if s := press(t, m, "enter").Screen(120, 24); !strings.Contains(s, "created by:") || !strings.Contains(s, "└ init(1)") {
+		t.Errorf("an opened row shows no ancestors:\n%s", s)
+	}
+	f := press(t, m, "/", "b", "e", "t", "x", "backspace", "enter")
+	if rows := f.rows(); len(rows) != 1 || rows[0].Name != "beta" {
+		t.Errorf("the filter leaves %v", rows)
+	}
+	p := press(t, m, "p")
+	next, _ := p.Update(FrameMsg{frame("gamma")})
+	if p = next.(Model); p.rows()[0].Name != "alpha" || !strings.Contains(p.Screen(120, 24), "PAUSED") {
+		t.Error("pause does not hold the picture")
+	}
+	if m := press(t, m, "tab"); m.By != activity.ByCommand {
+		t.Errorf("Tab switches to %s", m.By)
+	}
+	if m := press(t, m, "7"); m.By != activity.ByAncestor {
+		t.Errorf("7 switches to %s", m.By)
+	}
+	if s := press(t, m, "?").Screen(80, 24); !strings.Contains(s, "any key goes back") {
+		t.Error("no help")
+	}
+	if _, cmd := m.Update(tea.KeyPressMsg{Text: "q", Code: 'q'}); cmd == nil {
+		t.Error("q does not quit")
+	}
+}
+
+// TestScreenFits: no line is wider than the terminal, none too many, at any size.
+func TestScreenFits(t *testing.T) {
+	hostile := "\x1b[31mevil\n\u202e" + strings.Repeat("x", 300)
+	m := start(t, frame(hostile, "b"))
+	for _, keys := range [][]string{nil, {"enter"}, {"?"}, {"/", "z"}} {
+		for _, width := range []int{10, 40, 80, 120, 250} {
+			for _, height := range []int{3, 10, 24, 60} {
+				v := press(t, m, keys...)
+				s := v.Screen(width, height)
+				if strings.Contains(s, "\x1b[31m") || strings.Contains(s, "\u202e") {
+					t.Fatalf("a name reaches the terminal: %q", s)
+				}
+				for _, code := range []string{bold, reverse, red, reset} {
+					s = strings.ReplaceAll(s, code, "")
+				}
+				lines := strings.Split(s, "\n")
+				if len(lines) > height {
+					t.Errorf("%dx%d %v: %d lines", width, height, keys, len(lines))
+				}
+				for _, l := range lines {
+					if n := utf8.RuneCountInString(l); n > width {
+						t.Errorf("%dx%d %v: %d columns: %s", width, height, keys, n, l)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSparkline(t *testing.T) {
+	if s := Sparkline([]float64{0, 1, 2, 4}); s != "▁▂▄█" {
+		t.Error(s)
+	}
+	if s := Sparkline([]float64{0, 0}); s != "▁▁" {
+		t.Error(s)
+	}
+}

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package verify asks the running kernel what the rules of package decode predict. Its
+// requests are issued by a small program of its own, the executor, because a child that
+// shares memory with a Go program would destroy it.
+package verify
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// What the executor works with (executor/executor.h).
+const (
+	maxWords    = 65536
+	maxRequests = 1024
+
+	opWords    = 1
+	opRequests = 2
+
+	answerEnded  = 1
+	answerKilled = 2
+
+	callClone  = 1
+	callClone3 = 2
+
+	// Places in the executor's memory, as a request names them.
+	placePidfd  = 1
+	placeParent = 2
+	placeChild  = 3
+	placeTids   = 4
+	badAddress  = 8
+
+	// patience is how long a worker may take, in seconds: a request, and all of a batch.
+	patience      = 2
+	patienceBatch = 60
+)
+
+// Setup is what the process does before it makes a request.
+type Setup uint32
+
+// The setups.
+const (
+	SetupUser   Setup = 1 << iota // become user 65534
+	SetupTime                     // unshare(CLONE_NEWTIME)
+	SetupPid                      // unshare(CLONE_NEWPID)
+	SetupChroot                   // chroot to /proc
+	SetupNproc                    // setrlimit(RLIMIT_NPROC, 0)
+)
+
+type wireRequest struct {
+	args                           [12]uint64
+	size                           uint64
+	tids                           [4]int32
+	call, setup, badArgs, answered uint32
+	result                         int64
+}
+
+type shared struct {
+	count, done uint32
+	words       [maxWords]uint32
+	answers     [maxWords]int16
+	requests    [maxRequests]wireRequest
+}
+
+// ErrExecutor says that the executor could not be started or has died.
+var ErrExecutor = errors.New("the executor does not answer")
+
+// Executor is a running executor. It is not for several goroutines at once.
+type Executor struct {
+	cmd    *exec.Cmd
+	to     io.WriteCloser
+	from   io.Reader
+	memory []byte
+	shared *shared
+}
+
+// NewExecutor starts the executor, from memory or, where that is forbidden, from a
+// temporary file. Close it.
+func NewExecutor() (*Executor, error) {
+	fd, err := unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("%w: making shared memory: %w", ErrExecutor, err)
+	}
+	file := os.NewFile(uintptr(fd), "shared")
+	defer file.Close()
+	size := int(unsafe.Sizeof(shared{}))
+	if err := file.Truncate(int64(size)); err != nil {
+		return nil, fmt.Errorf("%w: making shared memory: %w", ErrExecutor, err)
+	}
+	memory, err := unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("%w: mapping shared memory: %w", ErrExecutor, err)
+	}
+	e := &Executor{memory: memory, shared: (*shared)(unsafe.Pointer(&memory[0]))}
+	if err := e.start(file); err != nil {
+		_ = unix.Munmap(memory)
+		return nil, err
+	}
+	return e, nil
+}
+
+// start tries both ways to start the program.
+func (e *Executor) start(sharedFile *os.File) error {
+	var errs []error
+	for _, store := range []func() (path string, done func(), err error){inMemory, inFile} {
+		path, done, err := store()
+		if err == nil {
+			err = e.run(path, sharedFile)
+			done()
+		}
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return fmt.Errorf("%w: starting it: %w", ErrExecutor, errors.Join(errs...))
+}
+
+func inMemory() (string, func(), error) {
+	fd, err := unix.MemfdCreate("forktrace-executor", unix.MFD_CLOEXEC)
+	if err != nil {
+		return "", nil, fmt.Errorf("making a file in memory: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "executor")
+	if _, err := f.Write(program); err != nil {
+		f.Close()
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", fd), func() { f.Close() }, nil
+}
+
+func inFile() (string, func(), error) {
+	f, err := os.CreateTemp("", "forktrace-executor-")
+	if err != nil {
+		return "", nil, err
+	}
+	done := func() { _ = os.Remove(f.Name()) }
+	_, err = f.Write(program)
+	if err = errors.Join(err, f.Chmod(0o700), f.Close()); err != nil {
+		done()
+		return "", nil, err
+	}
+	return f.Name(), done, nil
+}
+
+func (e *Executor) run(path string, sharedFile *os.File) error {
+	cmd := exec.Command(path)
+	cmd.ExtraFiles = []*os.File{sharedFile}
+	to, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	from, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	e.cmd, e.to, e.from = cmd, to, from
+	return nil
+}
+
+// Close ends the executor.
+func (e *Executor) Close() error {
+	_ = e.to.Close() // at the end of its input it exits
+	err := e.cmd.Wait()
+	return errors.Join(err, unix.Munmap(e.memory))
+}
+
+// do has a command done and returns the answer.
+func (e *Executor) do(op, seconds uint32) (uint32, error) {
+	var b [8]byte
+	binary.NativeEndian.PutUint32(b[:], op)
+	binary.NativeEndian.PutUint32(b[4:], seconds)
+	if _, err := e.to.Write(b[:]); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrExecutor, err)
+	}
+	if _, err := io.ReadFull(e.from, b[:4]); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrExecutor, err)
+	}
+	return binary.NativeEndian.Uint32(b[:]), nil
+}
+
+// Words issues clone(2) with each word of flags in one process. It is for words that are
+// refused. Each answer is a negative error number; 1 is a child, which ended at once.
+// They are valid until the next call.
+func (e *Executor) Words(words []uint32) ([]int16, error) {
+	copy(e.shared.words[:], words)
+	e.shared.count, e.shared.done = uint32(len(words)), 0
+	answer, err := e.do(opWords, patienceBatch)
+	if err != nil {
+		return nil, err
+	}
+	if int(e.shared.done) != len(words) {
+		return nil, fmt.Errorf("%w: its worker ended at word %#x (answer %d)", ErrExecutor, words[e.shared.done], answer)
+	}
+	return e.shared.answers[:len(words)], nil
+}
+
+// Answer is what became of a request.
+type Answer struct {
+	Errno decode.Errno // 0 if a child was made
+	// Hung says that there was no answer in time, Died that the process which made the
+	// request ended before it had one.
+	Hung, Died bool
+}
+
+// Issue makes a request in a process of its own and waits for the child, if there is one.
+func (e *Executor) Issue(r *decode.Request, setup Setup) (Answer, error) {
+	e.shared.count, e.shared.done = 1, 0
+	w := &e.shared.requests[0]
+	*w = wireOf(r)
+	w.setup = uint32(setup)
+	answer, err := e.do(opRequests, patience)
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case w.answered == 0:
+		return Answer{Hung: answer == answerKilled, Died: answer == answerEnded}, nil
+	case w.result < 0:
+		return Answer{Errno: decode.Errno(-w.result)}, nil
+	}
+	return Answer{Hung: answer == answerKilled}, nil
+}
+
+// wireOf is a request as the executor takes it. Addresses below a page name places in its
+// memory, but for the bad ones.
+func wireOf(r *decode.Request) wireRequest {
+	w := wireRequest{size: r.Size, call: callClone3}
+	for i := range min(len(r.Tids), len(w.tids)) {
+		w.tids[i] = r.Tids[i]
+	}
+	pidfd, parent, tids := r.Pidfd, r.ParentTid, r.SetTid
+	if r.PidfdFault == decode.Yes {
+		pidfd = badAddress
+	}
+	if r.SetTidFault == decode.Yes {
+		tids = badAddress
+	}
+	if r.Entry == decode.EntryClone {
+		if r.PidfdFault == decode.Yes {
+			parent = badAddress
+		}
+		w.call = callClone
+		w.args = [12]uint64{0: r.Flags | r.ExitSignal, 1: parent, 5: r.Stack, 7: r.TLS}
+		return w
+	}
+	if r.ArgsFault == decode.Yes {
+		w.badArgs = 1
+	}
+	w.args = [12]uint64{r.Flags, pidfd, placeChild, parent, r.ExitSignal, r.Stack, r.StackSize, r.TLS, tids, r.SetTidSize, r.Cgroup}
+	if r.Tail == decode.TailNonzero {
+		w.args[11] = 1
+	}
+	return w
+}

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verify
+
+import _ "embed"
+
+//go:embed executor_arm64
+var program []byte
