@@ -96,6 +96,10 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 	struct cpu_counters *counters;
 	struct event *e;
 
+	if (btf) {
+		p = walkable(p);
+		c = walkable(c);
+	}
 	if (census)
 		return census_created(p, clone_flags, c, btf);
 	counters = my_counters();
