@@ -22,6 +22,15 @@
 #define MOUNT_DEPTH   8
 #define TAIL_WORDS    16 /* of 64 bits behind clone_args that are looked at */
 
+/*
+ * A reader that the verifier checks once, by itself, and not again for each state in which
+ * it is called: loops and branches of several readers add up and do not multiply. Where a
+ * function of its own cannot take a pointer (before 5.12) the loader makes it a part of
+ * its callers (tracer/plan.go: try). `v` is never NULL, but up to 6.7 the verifier wants
+ * to see that it is not.
+ */
+#define READER __attribute__((noinline)) int
+
 /* One member of a kernel struct, by helper; 0 where it cannot be read. */
 #define KREAD(p, member)                                                                                     \
 	({                                                                                                   \
@@ -37,8 +46,9 @@
 	    &(into), sizeof(into),                                                                           \
 	    (void *)((__u64)(p) + bpf_core_field_offset(typeof(*(p)), member) + (index) * sizeof(__u64)))
 
-static __always_inline void evidence_creator(struct evidence *v, struct task_struct *c)
+READER evidence_creator(struct evidence *v, __u64 at)
 {
+	struct task_struct *c = (void *)at;
 	struct cred *cred = KREAD(c, cred);
 	struct user_namespace *ns = KREAD(cred, user_ns);
 	struct signal_struct *signal = KREAD(c, signal);
@@ -47,6 +57,8 @@ static __always_inline void evidence_creator(struct evidence *v, struct task_str
 	struct fdtable *fdt = KREAD(files, fdt);
 	kuid_t euid = KREAD(cred, euid);
 
+	if (!v)
+		return 0;
 	bpf_core_read(&v->cap_effective, sizeof(v->cap_effective), &cred->cap_effective);
 	v->euid = euid.val;
 	v->user_level = KREAD(ns, level);
@@ -59,6 +71,7 @@ static __always_inline void evidence_creator(struct evidence *v, struct task_str
 	v->blocked = KREAD(c, blocked.sig[0]);
 	v->nofile_limit = KREAD(signal, rlim[RLIMIT_NOFILE].rlim_cur);
 	v->known |= KNOWN_CREATOR | KNOWN_SIGNALS | KNOWN_UNMAPPED | KNOWN_FILES;
+	return 0;
 }
 
 /* Facts about the creator that rules ask for, as facts.h has them of a success. */
@@ -85,8 +98,9 @@ static __always_inline void evidence_facts(struct event *e, struct task_struct *
  * RLIMIT_NPROC (kernel/ucount.c: is_rlimit_overlimit): the creator's limit holds in its
  * own user namespace; above, that which each namespace got when it was made.
  */
-static __always_inline void evidence_nproc(struct evidence *v, struct task_struct *c)
+READER evidence_nproc(struct evidence *v, __u64 at)
 {
+	struct task_struct *c = (void *)at;
 	struct cred *cred = KREAD(c, real_cred);
 	struct signal_struct *signal = KREAD(c, signal);
 	__u64 limit = KREAD(signal, rlim[RLIMIT_NPROC].rlim_cur);
@@ -95,6 +109,8 @@ static __always_inline void evidence_nproc(struct evidence *v, struct task_struc
 	bool rlimit, first = true;
 	__u32 index;
 
+	if (!v)
+		return 0;
 	if (bpf_core_field_exists(struct user_struct___processes, processes)) {
 		struct cred___user *owner = (void *)cred;
 		struct user_struct___processes *user = KREAD(owner, user);
@@ -102,10 +118,10 @@ static __always_inline void evidence_nproc(struct evidence *v, struct task_struc
 		v->nproc_count = KREAD(user, processes.counter);
 		v->nproc_limit = limit;
 		v->known |= KNOWN_NPROC;
-		return;
+		return 0;
 	}
 	if (!bpf_core_field_exists(struct cred___ucounts, ucounts))
-		return;
+		return 0;
 	rlimit = bpf_core_field_exists(struct ucounts___rlimit, rlimit);
 	index = rlimit ? bpf_core_enum_value(enum rlimit_type, UCOUNT_RLIMIT_NPROC)
 		       : bpf_core_enum_value(enum ucount_type___nproc, UCOUNT_RLIMIT_NPROC___5_14);
@@ -133,6 +149,7 @@ static __always_inline void evidence_nproc(struct evidence *v, struct task_struc
 		ucounts = KREAD(ns, ucounts);
 	}
 	v->known |= KNOWN_NPROC;
+	return 0;
 }
 
 static __always_inline __u64 css_cgroup_id(struct cgroup_subsys_state *css)
@@ -144,10 +161,13 @@ static __always_inline __u64 css_cgroup_id(struct cgroup_subsys_state *css)
 }
 
 /* pids.max of a cgroup and of all above it. The css is the first member of struct pids_cgroup. */
-static __always_inline void evidence_pids(struct evidence *v, struct cgroup_subsys_state *css)
+READER evidence_pids(struct evidence *v, __u64 at)
 {
+	struct cgroup_subsys_state *css = (void *)at;
 	__u32 up;
 
+	if (!v)
+		return 0;
 	for (up = 0; up < CGROUP_DEPTH && css; up++) {
 		struct pids_cgroup *pids = (void *)css;
 		__s64 count = KREAD(pids, counter.counter);
@@ -166,11 +186,16 @@ static __always_inline void evidence_pids(struct evidence *v, struct cgroup_subs
 	}
 	if (up < CGROUP_DEPTH)
 		v->known |= KNOWN_PARENT_CHAIN;
+	return 0;
 }
 
 /* memory.max likewise: which cgroup has least left. */
-static __always_inline void evidence_memory(struct evidence *v, struct cgroup_subsys_state *css)
+READER evidence_memory(struct evidence *v, __u64 at)
 {
+	struct cgroup_subsys_state *css = (void *)at;
+
+	if (!v)
+		return 0;
 	for (__u32 up = 0; up < MEMORY_DEPTH && css; up++) {
 		struct mem_cgroup *memcg = (void *)css;
 		__s64 usage = KREAD(memcg, memory.usage.counter);
@@ -184,6 +209,7 @@ static __always_inline void evidence_memory(struct evidence *v, struct cgroup_su
 		v->known |= KNOWN_MEMORY;
 		css = KREAD(css, parent);
 	}
+	return 0;
 }
 
 /* The cgroup that CLONE_INTO_CGROUP names, by the creator's file descriptor; NULL if it is none. */
@@ -228,23 +254,24 @@ static __always_inline void evidence_cgroups(struct event *e, struct task_struct
 			at = (__u64)target_cgroup(e, c) + bpf_core_field_offset(struct cgroup, subsys);
 		at += bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) * sizeof(css);
 		bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
-		evidence_pids(v, css);
+		evidence_pids(v, (__u64)css);
 	}
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
 		css = NULL;
 		KELEMENT(css, set, subsys, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
-		evidence_memory(v, css);
+		evidence_memory(v, (__u64)css);
 	}
 }
 
 /* The pid namespace that children go into. */
-static __always_inline void evidence_pidns(struct evidence *v, struct task_struct *c)
+READER evidence_pidns(struct evidence *v, __u64 at)
 {
+	struct task_struct *c = (void *)at;
 	struct nsproxy *nsproxy = KREAD(c, nsproxy);
 	struct pid_namespace *ns = KREAD(nsproxy, pid_ns_for_children);
 
-	if (!ns)
-		return;
+	if (!v || !ns)
+		return 0;
 	v->pidns = KREAD(ns, ns.inum);
 	v->pidns_level = KREAD(ns, level);
 	v->pidns_allocated = KREAD(ns, pid_allocated);
@@ -252,6 +279,7 @@ static __always_inline void evidence_pidns(struct evidence *v, struct task_struc
 	if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 		v->pidns_max = KREAD((struct pid_namespace___max *)ns, pid_max);
 	v->known |= KNOWN_PIDNS;
+	return 0;
 }
 
 /*
@@ -259,12 +287,15 @@ static __always_inline void evidence_pidns(struct evidence *v, struct task_struc
  * root of its mount, or of a mount that is not stacked on the root of the one below
  * (fs/namespace.c: current_chrooted).
  */
-static __always_inline void evidence_chroot(struct evidence *v, struct task_struct *c)
+READER evidence_chroot(struct evidence *v, __u64 at)
 {
+	struct task_struct *c = (void *)at;
 	struct fs_struct *fs = KREAD(c, fs);
 	struct vfsmount *vfs = KREAD(fs, root.mnt);
 	struct dentry *dentry = KREAD(fs, root.dentry);
 
+	if (!v)
+		return 0;
 	for (int i = 0; i < MOUNT_DEPTH && vfs; i++) {
 		struct mount *m = (void *)vfs - bpf_core_field_offset(struct mount, mnt);
 		struct mount *parent = KREAD(m, mnt_parent);
@@ -272,27 +303,28 @@ static __always_inline void evidence_chroot(struct evidence *v, struct task_stru
 		if (dentry != KREAD(vfs, mnt_root)) {
 			v->chrooted = 1;
 			v->known |= KNOWN_CHROOT;
-			return;
+			return 0;
 		}
 		if (parent == m) {
 			v->known |= KNOWN_CHROOT;
-			return;
+			return 0;
 		}
 		dentry = KREAD(m, mnt_mountpoint);
 		vfs = (void *)parent + bpf_core_field_offset(struct mount, mnt);
 	}
+	return 0;
 }
 
 static __always_inline void read_evidence(struct event *e, struct task_struct *c)
 {
 	struct evidence *v = &e->evidence;
 
-	evidence_creator(v, c);
+	evidence_creator(v, (__u64)c);
 	evidence_facts(e, c);
-	evidence_nproc(v, c);
+	evidence_nproc(v, (__u64)c);
 	evidence_cgroups(e, c);
-	evidence_pidns(v, c);
-	evidence_chroot(v, c);
+	evidence_pidns(v, (__u64)c);
+	evidence_chroot(v, (__u64)c);
 }
 
 /*

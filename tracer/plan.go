@@ -328,7 +328,12 @@ func (k *kernelSide) try(h *Hook, cache *btf.Cache) (io.Closer, *ebpf.Program, e
 	if h.attach.prepare != nil {
 		h.attach.prepare(prog, h.Symbol)
 	}
-	coll, err := ebpf.NewCollectionWithOptions(one, ebpf.CollectionOptions{MapReplacements: k.maps, Cache: cache})
+	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: cache}
+	coll, err := ebpf.NewCollectionWithOptions(one, options)
+	var refused *ebpf.VerifierError
+	if errors.As(err, &refused) && joinReaders(prog) {
+		coll, err = ebpf.NewCollectionWithOptions(one, options)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, err)
 	}
@@ -338,6 +343,23 @@ func (k *kernelSide) try(h *Hook, cache *btf.Cache) (io.Closer, *ebpf.Program, e
 		return nil, nil, fmt.Errorf("attaching program %s: %w", h.Program, err)
 	}
 	return link, coll.DetachProgram(h.Program), nil
+}
+
+// joinReaders makes the functions that the verifier would check by themselves parts of
+// the program, for kernels whose functions of that sort take no pointers (before 5.12);
+// it says whether there were any.
+func joinReaders(spec *ebpf.ProgramSpec) (any bool) {
+	for i := range spec.Instructions {
+		fn := btf.FuncMetadata(&spec.Instructions[i])
+		if i == 0 || fn == nil || fn.Linkage != btf.GlobalFunc {
+			continue
+		}
+		static := *fn
+		static.Linkage = btf.StaticFunc
+		spec.Instructions[i] = btf.WithFuncMetadata(spec.Instructions[i], &static)
+		any = true
+	}
+	return any
 }
 
 // mechanism says why the way that a hook is attached does not work on this kernel; it is

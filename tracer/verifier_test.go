@@ -64,7 +64,7 @@ func report(t *testing.T, name string, p *ebpf.Program) {
 		return // before 5.16
 	}
 	fmt.Printf("STAT verified.%s=%d\n", name, n)
-	const most = 500000
+	const most = 100000
 	if n > most {
 		t.Errorf("%s: %d instructions verified, more than %d", name, n, most)
 	}
