@@ -103,17 +103,17 @@ func Diagnose(plan Plan) *Diagnosis {
 
 // traitTable names members of kernel structs whose presence says what the kernel can do.
 var traitTable = []struct {
-	name, structure, member, means string
+	structure, member, means string
 }{
-	{"io_thread", "kernel_clone_args", "io_thread", "io_uring workers are made by copy_process (5.12)"},
-	{"kthread", "kernel_clone_args", "kthread", "requests for kernel threads are marked as such (5.19)"},
-	{"user_worker", "kernel_clone_args", "user_worker", "vhost workers are made by copy_process (6.4)"},
-	{"umh", "kernel_clone_args", "umh", "requests for user-mode helpers are marked as such (7.3)"},
-	{"pid_max_per_ns", "pid_namespace", "pid_max", "each pid namespace has a pid_max of its own (6.14)"},
-	{"ucounts_rlimit", "ucounts", "rlimit", "RLIMIT_NPROC is counted per user namespace (5.14), in ucounts.rlimit (5.19)"},
-	{"autoreap", "signal_struct", "autoreap", "CLONE_AUTOREAP, CLONE_NNP and CLONE_PIDFD_AUTOKILL (7.1)"},
-	{"exec_state", "task_struct", "exec_state", "dumpability is kept apart from the memory (7.2)"},
-	{"real_fs", "task_struct", "real_fs", "kernel threads may override their fs (7.3)"},
+	{"kernel_clone_args", "io_thread", "io_uring workers are made by copy_process (5.12)"},
+	{"kernel_clone_args", "kthread", "requests for kernel threads are marked as such (5.19)"},
+	{"kernel_clone_args", "user_worker", "vhost workers are made by copy_process (6.4)"},
+	{"kernel_clone_args", "umh", "requests for user-mode helpers are marked as such (7.3)"},
+	{"pid_namespace", "pid_max", "each pid namespace has a pid_max of its own (6.14)"},
+	{"ucounts", "rlimit", "RLIMIT_NPROC is counted per user namespace (5.14), in ucounts.rlimit (5.19)"},
+	{"signal_struct", "autoreap", "CLONE_AUTOREAP, CLONE_NNP and CLONE_PIDFD_AUTOKILL (7.1)"},
+	{"task_struct", "exec_state", "dumpability is kept apart from the memory (7.2)"},
+	{"task_struct", "real_fs", "kernel threads may override their fs (7.3)"},
 }
 
 // traits looks them up in the kernel's BTF; those that cannot be looked up are left out.
@@ -124,7 +124,7 @@ func traits(kernel *btf.Spec) []Trait {
 		if err := kernel.TypeByName(t.structure, &s); err != nil {
 			continue
 		}
-		found = append(found, Trait{t.name, hasMember(s, t.member), t.means})
+		found = append(found, Trait{t.structure + "." + t.member, hasMember(s, t.member), t.means})
 	}
 	return found
 }

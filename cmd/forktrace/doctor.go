@@ -86,7 +86,15 @@ type reportTrait struct {
 	Name    string `json:"name"`
 	Present bool   `json:"present"`
 	Means   string `json:"means"`
+	By      string `json:"by"` // how that is known
 }
+
+// How a trait is known.
+const (
+	byTypes   = "types"   // looked up in the kernel's BTF
+	byProbe   = "probe"   // a request made by a child answered so
+	byRelease = "release" // the table says so of this release: no request tells, or none could be made
+)
 
 func runDoctor(w io.Writer, format string, plan tracer.Plan) error {
 	d := tracer.Diagnose(plan)
@@ -136,8 +144,9 @@ func newReport(d *tracer.Diagnosis) *report {
 		r.Plan = append(r.Plan, n)
 	}
 	for _, t := range d.Traits {
-		r.Traits = append(r.Traits, reportTrait{t.Name, t.Present, t.Means})
+		r.Traits = append(r.Traits, reportTrait{t.Name, t.Present, t.Means, byTypes})
 	}
+	r.Traits = append(r.Traits, ruleTraits()...)
 	r.Advice = advice(r)
 	return r
 }
@@ -198,9 +207,9 @@ func (r *report) writeText(w io.Writer) error {
 	for _, h := range r.Hooks {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", h.Name, h.Answer, shorten(h.Error))
 	}
-	fmt.Fprint(tw, "\nTRAIT\tHERE\tMEANS\n")
+	fmt.Fprint(tw, "\nTRAIT\tHERE\tKNOWN BY\tMEANS\n")
 	for _, t := range r.Traits {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", t.Name, yesNo(t.Present), t.Means)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", t.Name, yesNo(t.Present), t.By, t.Means)
 	}
 	fmt.Fprint(tw, "\nLIMIT\tWHERE\tUSED\tMAX\tOF\n")
 	for _, l := range r.Limits {

@@ -57,8 +57,11 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	s.ofTree = k.Launch || k.Pids != nil
 	s.filtered = s.ofTree || k.UIDs != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
 	var check func(*decode.Record) []decode.Violation
+	if !o.summary && !o.noFailures || o.promises {
+		s.traits = kernelTraits(diag)
+	}
 	if o.promises {
-		s.checks, s.traits = true, kernelTraits(diag)
+		s.checks = true
 		check = func(*decode.Record) []decode.Violation { return s.broken }
 	}
 	var cgroups output.Cgroups
@@ -77,7 +80,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	}
 	switch {
 	case o.format == "json":
-		j := output.NewJSON(out, cgroups, host.NewSystem().For)
+		j := output.NewJSON(out, cgroups, host.NewSystem(s.traits).For)
 		j.Symbol, j.Check = s.symbols.Name, check
 		s.printer = j
 	case o.summary:
@@ -86,7 +89,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	default:
 		s.printer = output.NewText(out, diag, output.TextOptions{
 			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
-			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: host.NewSystem().For, Check: check,
+			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: host.NewSystem(s.traits).For, Check: check,
 		})
 	}
 	return s

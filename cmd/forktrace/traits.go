@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 
 	"github.com/forktrace/forktrace/decode"
 	"github.com/forktrace/forktrace/internal/verify"
@@ -15,15 +16,43 @@ import (
 // kernelTraits are the traits of the running kernel: by probes or, where these cannot be
 // made, by its release.
 func kernelTraits(diag io.Writer) decode.Traits {
-	if e, err := verify.NewExecutor(); err == nil {
-		traits, _, err := e.Learn()
-		if errors.Join(err, e.Close()) == nil {
-			return traits
-		}
+	traits, _, err := learnTraits()
+	if err == nil {
+		return traits
 	}
-	traits, err := decode.TraitsOf(verify.Release(), runtime.GOARCH)
+	traits, err = decode.TraitsOf(verify.Release(), runtime.GOARCH)
 	if err != nil {
 		fmt.Fprintf(diag, "forktrace: the rules of this kernel are guessed: %v\n", err)
 	}
 	return traits
+}
+
+func learnTraits() (decode.Traits, []verify.Learned, error) {
+	e, err := verify.NewExecutor()
+	if err != nil {
+		return 0, nil, err
+	}
+	traits, all, err := e.Learn()
+	return traits, all, errors.Join(err, e.Close())
+}
+
+// ruleTraits are the traits that rules depend on, as doctor shows them.
+func ruleTraits() []reportTrait {
+	traits, all, err := learnTraits()
+	if err != nil {
+		traits, all = kernelTraits(io.Discard), nil
+	}
+	var rows []reportTrait
+	for i := range decode.TraitTable {
+		info := &decode.TraitTable[i]
+		if info.Archs != nil && !slices.Contains(info.Archs, runtime.GOARCH) {
+			continue
+		}
+		row := reportTrait{info.Name, traits&info.Trait != 0, info.Sentence, byRelease}
+		if slices.ContainsFunc(all, func(l verify.Learned) bool { return l.Trait == info && l.Probed != decode.Open }) {
+			row.By = byProbe
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }

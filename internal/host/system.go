@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/forktrace/forktrace/decode"
 )
 
@@ -35,17 +33,14 @@ var notBuilt = []struct {
 	{"pid", decode.CondNoPidNS}, {"net", decode.CondNoNetNS}, {"time", decode.CondNoTimeNS},
 }
 
-// NewSystem reads what does not change. What cannot be read stays unknown.
-func NewSystem() *System {
+// NewSystem reads what does not change, for a kernel with these traits. What cannot be read
+// stays unknown.
+func NewSystem(traits decode.Traits) *System {
 	s := &System{}
+	s.now.Traits = traits
 	s.now.PageSize = uint64(os.Getpagesize())
 	s.now.TaskSize = taskSize()
 	s.now.NrOpen = orZero(number("/proc/sys/fs/nr_open"))
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		// by default of the release; an unknown release has the traits of none
-		s.now.Traits, _ = decode.TraitsOf(unix.ByteSliceToString(u.Release[:]), runtime.GOARCH)
-	}
 	var state decode.State
 	for _, n := range notBuilt {
 		_, err := os.Stat("/proc/self/ns/" + n.file)
