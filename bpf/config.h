@@ -40,6 +40,13 @@ const volatile bool seccomp_has_parameter;
 /* Tell when creators run again that vfork suspended. */
 const volatile bool tell_resumed;
 
+/* Follow each creation through the stages of copy_process. */
+const volatile bool stages;
+
+/* Which stages have a marker that is attached, and which an unwinding function: bit by number. */
+__u32 markers;
+__u32 unwinds;
+
 /* Set when a hook at the entry of copy_process is attached. */
 bool has_entry_hook;
 

@@ -11,6 +11,7 @@
 #include "inflight.h"
 #include "regs.h"
 #include "request.h"
+#include "stages.h"
 #include "task.h"
 #include "vfork.h"
 
@@ -88,6 +89,7 @@ static __always_inline void forget_inflight(struct task_struct *c)
 
 	if (has_entry_hook)
 		bpf_map_delete_elem(&inflights, &key);
+	end_stages();
 }
 
 static __always_inline int created(struct task_struct *p, __u64 clone_flags, struct task_struct *c,
@@ -118,6 +120,8 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		return 0;
 	}
 	record_created(e, p, clone_flags, c, regs, btf);
+	apply_stages(e);
+	end_stages();
 	maybe_suspended((__u64)c, clone_flags, e->time, e->result);
 	emit_end(e);
 	return 0;

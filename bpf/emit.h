@@ -14,17 +14,21 @@ static __always_inline struct cpu_counters *my_counters(void)
 }
 
 /*
- * Room in the ring, zeroed. A function of several branches: the loader sets `details`, on
+ * Room in the ring, zeroed. A function of several branches: the loader sets the knobs on
  * which the size depends, and the verifier keeps the one branch that it knows to run.
  */
 static __always_inline struct event *reserve(enum class class)
 {
 	struct event *e;
 
-	if (class != CLASS_CREATED) {
+	if (stages) {
 		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 		if (e)
 			__builtin_memset(e, 0, sizeof(*e));
+	} else if (class != CLASS_CREATED) {
+		e = bpf_ringbuf_reserve(&events, EVENT_FAILURE, 0);
+		if (e)
+			__builtin_memset(e, 0, EVENT_FAILURE);
 	} else if (details) {
 		e = bpf_ringbuf_reserve(&events, EVENT_DETAILS, 0);
 		if (e)

@@ -67,6 +67,7 @@ enum have {
 	 */
 	HAVE_REREAD = 1 << 18,
 	HAVE_CHILD_DETAILS = 1 << 19, /* child_* among the details, ns_pids */
+	HAVE_STAGES = 1 << 20,	      /* progress */
 };
 
 /*
@@ -129,6 +130,7 @@ enum evidence_known {
 	KNOWN_PARENT_CHAIN = 1 << 10, /* all cgroups above were looked at, not only the lowest PIDS_DEPTH */
 	KNOWN_FILES = 1 << 11,	      /* nofile_limit */
 	KNOWN_SET_TID = 1 << 12,      /* set_tid_fault */
+	KNOWN_SENDER = 1 << 13,	      /* sender_* */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -194,12 +196,28 @@ struct evidence {
 	__u8 fs_in_exec; /* a task that shares the creator's fs_struct executes a program */
 	__u8 pad[3];
 	__u32 max_fds; /* size of the creator's table of files */
+	/* the first queued signal that is not blocked: siginfo_t's si_signo, si_code, si_pid and si_uid */
+	__s32 sender_signal;
+	__s32 sender_code;
+	__s32 sender_pid;
+	__u32 sender_uid;
+};
+
+#define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
+
+/* How far a creation came inside copy_process. */
+struct progress {
+	__u64 start;	     /* CLOCK_BOOTTIME, ns */
+	__u32 markers;	     /* stages whose marker was attached, bit by number */
+	__u32 unwinds;	     /* likewise the functions that undo them */
+	__u32 unwound;	     /* which of these were called: a failure left behind those stages */
+	__u32 at[STAGE_MAX]; /* ns from start until the stage's marker was passed; 0: it was not */
 };
 
 /*
  * What every record has comes first: about successes nothing else is written unless
  * `details` are wanted, and the ring holds EVENT_SHORT or EVENT_DETAILS bytes. Failures
- * are always whole.
+ * come with evidence.
  */
 struct event {
 	/* identity */
@@ -239,8 +257,7 @@ struct event {
 	char comm[TASK_COMM_LEN];
 	__u8 entry; /* enum entry */
 	__u8 layer; /* enum layer */
-	__u8 stage; /* reached inside copy_process, kernel-facts D; 0 unknown */
-	__u8 pad;
+	__u16 pad;
 
 	/* details */
 	__s32 cgroup_fd;
@@ -268,16 +285,21 @@ struct event {
 
 	/* failures */
 	struct evidence evidence;
+
+	/* all, where stages are wanted */
+	struct progress progress;
 };
 
-/* Length of a record without details, and without evidence. */
+/* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 344
+#define EVENT_FAILURE 608
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
-_Static_assert(sizeof(struct evidence) == 248, "wire size of evidence");
+_Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
+_Static_assert(sizeof(struct event) == 744, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

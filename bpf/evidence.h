@@ -74,6 +74,56 @@ READER evidence_creator(struct evidence *v, __u64 at)
 	return 0;
 }
 
+#define QUEUE_DEPTH 4 /* queued signals looked at, of the thread and of its process */
+
+/* Where a siginfo has si_pid and si_uid, if it was sent (include/uapi/asm-generic/siginfo.h, 64 bit). */
+#define SIGINFO_PID 16
+
+/*
+ * Who sent the signal for which an attempt is made again: the first in the queues that is
+ * not blocked. A signal of the kernel's own need not be queued.
+ */
+READER evidence_sender(struct evidence *v, __u64 at)
+{
+	struct task_struct *c = (void *)at;
+	struct signal_struct *signal = KREAD(c, signal);
+	__u64 head = at + bpf_core_field_offset(struct task_struct, pending.list);
+	struct sigqueue *q = (void *)KREAD(c, pending.list.next);
+	bool shared = false;
+
+	if (!v)
+		return 0;
+	for (int i = 0; i < 2 * QUEUE_DEPTH; i++) {
+		__u64 info = (__u64)q + bpf_core_field_offset(struct sigqueue, info);
+		__u32 sender[2] = {};
+		__s32 number;
+
+		if (i == QUEUE_DEPTH || (__u64)q == head) {
+			if (shared)
+				break;
+			shared = true;
+			head =
+			    (__u64)signal + bpf_core_field_offset(struct signal_struct, shared_pending.list);
+			q = (void *)KREAD(signal, shared_pending.list.next);
+			continue;
+		}
+		number = KREAD(q, info.si_signo);
+		if (number < 1 || number > 64)
+			break;
+		if (!(v->blocked >> (number - 1) & 1)) {
+			bpf_probe_read_kernel(sender, sizeof(sender), (void *)(info + SIGINFO_PID));
+			v->sender_signal = number;
+			v->sender_code = KREAD(q, info.si_code);
+			v->sender_pid = sender[0];
+			v->sender_uid = sender[1];
+			v->known |= KNOWN_SENDER;
+			break;
+		}
+		q = (void *)KREAD(q, list.next);
+	}
+	return 0;
+}
+
 /* Facts about the creator that rules ask for, as facts.h has them of a success. */
 static __always_inline void evidence_facts(struct event *e, struct task_struct *c)
 {

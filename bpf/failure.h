@@ -14,6 +14,7 @@
 #include "inflight.h"
 #include "regs.h"
 #include "request.h"
+#include "stages.h"
 #include "task.h"
 
 #define MAX_ERRNO     4095
@@ -71,6 +72,10 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 		read_request(e, entry, regs, c, false, true);
 	}
 	read_evidence(e, c);
+	if (ret <= -ERESTARTSYS)
+		evidence_sender(&e->evidence, (__u64)c);
+	if (layer == LAYER_COPY_PROCESS)
+		apply_stages(e);
 }
 
 /* An attempt of current has failed. `in` is its request, if a hook saw it; else it is read from `regs`. */
@@ -141,6 +146,7 @@ static __always_inline int copy_process_begin(struct kernel_clone_args *args, co
 	in = read_inflight(args, task_flags(c) & PF_KTHREAD, btf);
 	if (in)
 		in->start = bpf_ktime_get_boot_ns();
+	begin_stages();
 	return 0;
 }
 
@@ -159,6 +165,7 @@ static __always_inline int copy_process_failed(struct kernel_clone_args *args, l
 	    !(in && (in->creates & (CREATES_IO_WORKER | CREATES_USER_WORKER | CREATES_IDLE))))
 		note_reported();
 	bpf_map_delete_elem(&inflights, &key);
+	end_stages();
 	return 0;
 }
 
@@ -183,6 +190,7 @@ static __always_inline int kernel_clone_failed(long ret)
 	/* one call for both cases: its code is large, and the verifier walks every path */
 	failed(regs, entry, in, ret, in ? LAYER_COPY_PROCESS : LAYER_KERNEL_CLONE);
 	bpf_map_delete_elem(&inflights, &key);
+	end_stages();
 	if (!outermost)
 		note_reported();
 	return 0;

@@ -8,6 +8,7 @@
 #include "census.h"
 #include "created.h"
 #include "failure.h"
+#include "stages.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -135,6 +136,13 @@ SEC("kretprobe/__x64_sys_clone3")
 int BPF_KRETPROBE(clone3_kretprobe, long ret)
 {
 	return is_error(ret) ? clone3_failed(ret) : 0;
+}
+
+/* Attached to each function that marks a stage of copy_process; the cookie tells which. */
+SEC("kprobe")
+int stage_marker(struct pt_regs *ctx)
+{
+	return reach_stage(bpf_get_attach_cookie(ctx));
 }
 
 /*

@@ -240,7 +240,23 @@ typedef struct {
 	unsigned long sig[1];
 } sigset_t;
 
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+struct kernel_siginfo {
+	int si_signo;
+	int si_errno;
+	int si_code;
+};
+
+struct sigqueue {
+	struct list_head list;
+	struct kernel_siginfo info;
+};
+
 struct sigpending {
+	struct list_head list;
 	sigset_t signal;
 };
 

@@ -22,10 +22,11 @@ const (
 	KnownParentChain                   // Pids* took all cgroups above into account
 	KnownFiles                         // NofileLimit
 	KnownSetTid                        // SetTidFault
+	KnownSender                        // Sender*
 )
 
 const (
-	evidenceSize   = WireSize - DetailsSize
+	evidenceSize   = FailureSize - DetailsSize
 	cloneArgsWords = CloneArgsSize / 8
 	// tailOpen is a tail longer than what was looked at, beside the values of [Tail].
 	tailOpen = 3
@@ -72,6 +73,14 @@ type Evidence struct {
 	MaxFds         uint32 // size of the creator's table of files (KnownFiles)
 	FSInExec       bool   // a task that shares the creator's fs_struct executes a program (KnownCreator)
 	TargetBad      bool   // the descriptor for CLONE_INTO_CGROUP is no cgroup (KnownTarget)
+
+	// Of the first queued signal that is not blocked, where an attempt is made again for
+	// one: siginfo_t's members (sigaction(2)). Only if the code is 0 or less was it sent by
+	// a process, and then SenderPid is its number as the receiver's pid namespace has it.
+	SenderSignal int32
+	SenderCode   int32
+	SenderPid    int32
+	SenderUID    uint32
 }
 
 func (e *Evidence) parse(w *[evidenceSize]byte) {
@@ -112,4 +121,8 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.TargetBad = w[239] != 0
 	e.FSInExec = w[240] != 0
 	e.MaxFds = le.Uint32(w[244:])
+	e.SenderSignal = int32(le.Uint32(w[248:]))
+	e.SenderCode = int32(le.Uint32(w[252:]))
+	e.SenderPid = int32(le.Uint32(w[256:]))
+	e.SenderUID = le.Uint32(w[260:])
 }

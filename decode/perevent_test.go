@@ -18,7 +18,7 @@ var perEvent = []struct {
 		if parsed.Parse(wire) != nil {
 			panic("no record")
 		}
-		return append(dst, parsed.Stage)
+		return append(dst, byte(parsed.Layer))
 	}},
 	{"KindCall", func(dst, _ []byte, r *Record) []byte {
 		return append(append(dst, r.Kind().String()...), r.Call()...)

@@ -106,8 +106,39 @@ func ReasonOf(r *Record, sys *System) Reason {
 	req := requestOf(r)
 	state := stateOf(r, sys)
 	v := viewOf(&req, &state, sys.Traits)
-	creationBook.explain(&reason, &v, sys.Traits, r, errno)
+	at := failedStages(r)
+	if at.known {
+		v.forgetAbsent(passing)
+	}
+	creationBook.explain(&reason, &v, sys.Traits, r, at, errno)
 	return reason
+}
+
+// passing are conditions that can be over when the evidence is read, so that their absence
+// then does not speak against a rule of the very stage that refused.
+var passing = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec)
+
+// forgetAbsent makes unknown which of the conditions are known not to hold.
+func (v *view) forgetAbsent(set ConditionSet) {
+	for i := range v.known {
+		v.known[i] &^= set[i] &^ v.true[i]
+	}
+}
+
+// stageRange is what is known of where in copy_process an attempt failed.
+type stageRange struct {
+	first, last Stage
+	known       bool
+}
+
+func failedStages(r *Record) (s stageRange) {
+	s.first, s.last, s.known = r.FailedStages()
+	return s
+}
+
+// hold says whether the rule is one of these stages.
+func (s stageRange) hold(rule *Rule) bool {
+	return !s.known || s.first <= rule.Stage && rule.Stage <= s.last
 }
 
 var seccompRule = ruleByID("seccomp-denied")
@@ -124,13 +155,13 @@ func ruleByID(id string) *Rule {
 // explain weighs the rules that give this error number. First comes one that the request
 // alone decides: the kernel cannot have passed it. Then what was observed of limits, if
 // nothing else may have come before; where two remain, both are listed.
-func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, errno Errno) {
+func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) {
 	var sure *Rule // decided by what cannot have changed
 	var limits, plain, wild, short int
 	var limit, open, other *Rule
 	for i := range b.matchers {
 		m, rule := &b.matchers[i], &b.rules[i]
-		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) {
+		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) || !at.hold(rule) {
 			continue
 		}
 		applies, _ := m.judge(v)
@@ -158,6 +189,8 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, er
 		}
 	}
 	switch {
+	case at.known && reason.Count == 1 && wild == 0: // the kernel passed by no other
+		reason.settle(reason.Candidates[0], Certain)
 	case sure != nil && limits+plain == 0:
 		reason.settle(sure, Deduced)
 		if wild+short == 0 && r.Have&HaveReread == 0 {
@@ -170,7 +203,7 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, er
 	case reason.Count == 0 && wild == 1:
 		reason.settle(other, Deduced)
 	case reason.Count == 0:
-		b.addWild(reason, v, traits, r)
+		b.addWild(reason, v, traits, r, at)
 	}
 }
 
@@ -179,10 +212,10 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, er
 func usualOfFilters(errno Errno) bool { return errno == ENOSYS || errno == EPERM || errno == EACCES }
 
 // addWild lists those who may answer anything: filters, security modules, schedulers.
-func (b *ruleBook) addWild(reason *Reason, v *view, traits Traits, r *Record) {
+func (b *ruleBook) addWild(reason *Reason, v *view, traits Traits, r *Record, at stageRange) {
 	for i := range b.matchers {
 		m, rule := &b.matchers[i], &b.rules[i]
-		if rule.Errno != 0 || m.misses(v, traits) || !reachedLayer(rule, r) {
+		if rule.Errno != 0 || m.misses(v, traits) || !reachedLayer(rule, r) || !at.hold(rule) {
 			continue
 		}
 		if applies, _ := m.judge(v); applies != No {

@@ -10,6 +10,7 @@ type Rule struct {
 	ID    string
 	Errno Errno // 0: whatever a filter, security module or scheduler answers
 	Layer Layer
+	Stage Stage // of copy_process in which it is checked
 
 	Entries        EntrySet // ways in that meet the rule; empty for all
 	All, Any, None uint64   // flags: all of these, one of these, none of these

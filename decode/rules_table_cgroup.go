@@ -6,7 +6,7 @@ package decode
 // 102).
 var cgroupRules = []Rule{
 	{
-		ID: "into-cgroup-bad-fd", Errno: EBADF, Layer: LayerCopyProcess,
+		ID: "into-cgroup-bad-fd", Errno: EBADF, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCgroupBadFD),
@@ -16,7 +16,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_css_set_fork",
 	},
 	{
-		ID: "into-cgroup-gone", Errno: ENOENT, Layer: LayerCopyProcess,
+		ID: "into-cgroup-gone", Errno: ENOENT, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCgroupGone),
@@ -26,7 +26,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_css_set_fork",
 	},
 	{
-		ID: "into-cgroup-denied", Errno: EACCES, Layer: LayerCopyProcess,
+		ID: "into-cgroup-denied", Errno: EACCES, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCgroupDenied),
@@ -36,7 +36,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_attach_permissions",
 	},
 	{
-		ID: "into-cgroup-ns", Errno: ENOENT, Layer: LayerCopyProcess,
+		ID: "into-cgroup-ns", Errno: ENOENT, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCgroupOutside),
@@ -46,7 +46,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_procs_write_permission",
 	},
 	{
-		ID: "into-cgroup-invalid-domain", Errno: EOPNOTSUPP, Layer: LayerCopyProcess,
+		ID: "into-cgroup-invalid-domain", Errno: EOPNOTSUPP, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCgroupInvalid),
@@ -56,7 +56,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_migrate_vet_dst",
 	},
 	{
-		ID: "into-cgroup-busy", Errno: EBUSY, Layer: LayerCopyProcess,
+		ID: "into-cgroup-busy", Errno: EBUSY, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCgroupBusy),
@@ -66,7 +66,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_migrate_vet_dst",
 	},
 	{
-		ID: "into-cgroup-cross-domain", Errno: EOPNOTSUPP, Layer: LayerCopyProcess,
+		ID: "into-cgroup-cross-domain", Errno: EOPNOTSUPP, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup | CloneThread,
 		When:     ConditionsOf(CondCgroupOtherDomain),
@@ -76,7 +76,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cgroup.c, cgroup_attach_permissions",
 	},
 	{
-		ID: "cpuset-fork", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "cpuset-fork", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCpusetEmpty),
@@ -87,7 +87,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cpuset.c, cpuset_can_fork",
 	},
 	{
-		ID: "cpuset-fork", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "cpuset-fork", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageCgroup,
 		Entries:  clone3Entry,
 		All:      CloneIntoCgroup,
 		When:     ConditionsOf(CondCpusetDeadline),
@@ -98,7 +98,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/cpuset.c, cpuset_can_fork",
 	},
 	{
-		ID: "pids-limit", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "pids-limit", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StageCgroup,
 		When:     ConditionsOf(CondPidsReached),
 		Sentence: "The cgroup of the child, or one above it, has as many tasks as its pids.max allows.",
 		Remedy:   "Raise pids.max of that cgroup (systemctl set-property UNIT TasksMax=N, docker run --pids-limit N).",
@@ -106,7 +106,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/cgroup/pids.c, pids_can_fork",
 	},
 	{
-		ID: "scx-init-task", Layer: LayerCopyProcess,
+		ID: "scx-init-task", Layer: LayerCopyProcess, Stage: StageSchedClass,
 		When:     ConditionsOf(CondSchedExtFails),
 		Needs:    TraitSchedExt,
 		Sentence: "The sched_ext scheduler refuses the task.",
@@ -115,7 +115,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/sched/ext.c, scx_fork",
 	},
 	{
-		ID: "futex-hash-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "futex-hash-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageFutex,
 		All:      CloneThread,
 		When:     ConditionsOf(CondFutexHashNoMem),
 		Needs:    TraitFutexHash,
@@ -125,7 +125,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/futex/core.c, futex_hash_allocate_default",
 	},
 	{
-		ID: "futex-hash-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "futex-hash-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageFutex,
 		All:      CloneVM,
 		When:     ConditionsOf(CondFutexHashNoMem),
 		Needs:    TraitFutexHashVM,
@@ -135,7 +135,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/futex/core.c, futex_hash_allocate_default",
 	},
 	{
-		ID: "pidns-dying", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "pidns-dying", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageLink,
 		When:     ConditionsOf(CondPidNSDying),
 		Sentence: "The init of the pid namespace exits at this moment.",
 		Remedy:   "Create a new pid namespace.",
@@ -143,7 +143,7 @@ var cgroupRules = []Rule{
 		Source:   "kernel/fork.c, copy_process",
 	},
 	{
-		ID: "fatal-signal", Errno: EINTR, Layer: LayerCopyProcess,
+		ID: "fatal-signal", Errno: EINTR, Layer: LayerCopyProcess, Stage: StageLink,
 		When:     ConditionsOf(CondFatalSignal),
 		Sentence: "The creator is being killed.",
 		Remedy:   "None is needed: the caller is gone.",

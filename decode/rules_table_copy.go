@@ -5,7 +5,7 @@ package decode
 // copyRules are about what the child shares or copies (kernel-facts C-4, 68 to 73).
 var copyRules = []Rule{
 	{
-		ID: "semundo-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "semundo-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageSemundo,
 		All:      CloneSysvsem,
 		When:     ConditionsOf(CondSemundoNoMem),
 		Sentence: "There is no memory for the list of semaphore operations to undo.",
@@ -14,7 +14,7 @@ var copyRules = []Rule{
 		Source:   "ipc/sem.c, copy_semundo",
 	},
 	{
-		ID: "files-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "files-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageFiles,
 		None:     CloneFiles,
 		When:     ConditionsOf(CondFilesNoMem),
 		Sentence: "There is no memory for the table of open files.",
@@ -23,7 +23,7 @@ var copyRules = []Rule{
 		Source:   "fs/file.c, dup_fd",
 	},
 	{
-		ID: "files-nr-open", Errno: EMFILE, Layer: LayerCopyProcess,
+		ID: "files-nr-open", Errno: EMFILE, Layer: LayerCopyProcess, Stage: StageFiles,
 		None:     CloneFiles,
 		When:     ConditionsOf(CondFDAboveNrOpen),
 		Sentence: "The creator uses a descriptor above fs.nr_open, which was lowered since.",
@@ -32,7 +32,7 @@ var copyRules = []Rule{
 		Source:   "fs/file.c, dup_fd",
 	},
 	{
-		ID: "umh-fs", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "umh-fs", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageFS,
 		Entries:  EntriesOf(EntryUserModeHelper),
 		Any:      CloneNewNS | CloneFS,
 		Needs:    TraitUmhFS,
@@ -41,7 +41,7 @@ var copyRules = []Rule{
 		Source:   "kernel/fork.c, copy_fs",
 	},
 	{
-		ID: "umh-fs", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "umh-fs", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageFS,
 		Entries:  EntriesOf(EntryUserModeHelper),
 		When:     ConditionsOf(CondOutsideInitMnt),
 		Needs:    TraitUmhFS,
@@ -51,7 +51,7 @@ var copyRules = []Rule{
 		Source:   "kernel/fork.c, copy_fs",
 	},
 	{
-		ID: "fs-in-exec", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "fs-in-exec", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StageFS,
 		All:      CloneFS,
 		When:     ConditionsOf(CondFSInExec),
 		Sentence: "Another task that shares the filesystem information is executing a program at this moment.",
@@ -60,7 +60,7 @@ var copyRules = []Rule{
 		Source:   "kernel/fork.c, copy_fs",
 	},
 	{
-		ID: "fs-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "fs-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageFS,
 		None:     CloneFS,
 		When:     ConditionsOf(CondFSNoMem),
 		Sentence: "There is no memory for the filesystem information.",
@@ -69,7 +69,7 @@ var copyRules = []Rule{
 		Source:   "fs/fs_struct.c, copy_fs_struct",
 	},
 	{
-		ID: "sighand-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "sighand-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageSighand,
 		None:     CloneSighand,
 		When:     ConditionsOf(CondSighandNoMem),
 		Sentence: "There is no memory for the signal handlers.",
@@ -78,7 +78,7 @@ var copyRules = []Rule{
 		Source:   "kernel/fork.c, copy_sighand",
 	},
 	{
-		ID: "signal-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "signal-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageSignal,
 		None:     CloneThread,
 		When:     ConditionsOf(CondSignalNoMem),
 		Sentence: "There is no memory for the signal structure.",
@@ -87,7 +87,7 @@ var copyRules = []Rule{
 		Source:   "kernel/fork.c, copy_signal",
 	},
 	{
-		ID: "mm-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "mm-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageMM,
 		None:     CloneVM,
 		When:     ConditionsOf(CondMMNoMem),
 		Sentence: "There is no memory for the copy of the address space, or overcommit forbids it, or the creator was killed meanwhile.",

@@ -6,7 +6,7 @@ package decode
 // what follows up to the pid (kernel-facts C-4, 74 to 82).
 var namespaceRules = []Rule{
 	{
-		ID: "ns-needs-admin", Errno: EPERM, Layer: LayerCopyProcess,
+		ID: "ns-needs-admin", Errno: EPERM, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		Any: adminFlags, None: CloneNewUser,
 		Unless:   ConditionsOf(CondCapAdmin),
 		Sentence: "New namespaces other than user namespaces take CAP_SYS_ADMIN in the user namespace.",
@@ -15,14 +15,14 @@ var namespaceRules = []Rule{
 		Source:   "kernel/nsproxy.c, copy_namespaces",
 	},
 	{
-		ID: "newipc-with-sysvsem", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newipc-with-sysvsem", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewIPC | CloneSysvsem,
 		Sentence: "CLONE_SYSVSEM shares semaphore operations, which a new ipc namespace leaves behind.",
 		Remedy:   "Drop one of the two.",
 		Source:   "kernel/nsproxy.c, copy_namespaces",
 	},
 	{
-		ID: "ns-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "ns-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		Any:      adminFlags,
 		When:     ConditionsOf(CondNSNoMem),
 		Sentence: "There is no memory for a namespace.",
@@ -31,7 +31,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/nsproxy.c, create_new_namespaces",
 	},
 	{
-		ID: "newns-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newns-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewNS,
 		When:     ConditionsOf(CondMntQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many mnt namespaces as user.max_mnt_namespaces allows.",
@@ -40,7 +40,7 @@ var namespaceRules = []Rule{
 		Source:   "fs/namespace.c, copy_mnt_ns",
 	},
 	{
-		ID: "newuts-not-built", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newuts-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewUTS,
 		When:     ConditionsOf(CondNoUTSNS),
 		Sentence: "This kernel is built without uts namespaces.",
@@ -49,7 +49,7 @@ var namespaceRules = []Rule{
 		Source:   "include/linux/utsname.h, copy_utsname",
 	},
 	{
-		ID: "newuts-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newuts-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewUTS,
 		When:     ConditionsOf(CondUTSQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many uts namespaces as user.max_uts_namespaces allows.",
@@ -58,7 +58,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/utsname.c, copy_utsname",
 	},
 	{
-		ID: "newipc-not-built", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newipc-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewIPC,
 		When:     ConditionsOf(CondNoIPCNS),
 		Sentence: "This kernel is built without ipc namespaces.",
@@ -67,7 +67,7 @@ var namespaceRules = []Rule{
 		Source:   "include/linux/ipc_namespace.h, copy_ipcs",
 	},
 	{
-		ID: "newipc-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newipc-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewIPC,
 		When:     ConditionsOf(CondIPCQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many ipc namespaces as user.max_ipc_namespaces allows.",
@@ -76,7 +76,7 @@ var namespaceRules = []Rule{
 		Source:   "ipc/namespace.c, copy_ipcs",
 	},
 	{
-		ID: "newpid-not-built", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newpid-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewPid,
 		When:     ConditionsOf(CondNoPidNS),
 		Sentence: "This kernel is built without pid namespaces.",
@@ -85,7 +85,7 @@ var namespaceRules = []Rule{
 		Source:   "include/linux/pid_namespace.h, copy_pid_ns",
 	},
 	{
-		ID: "newpid-foreign-pidns", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newpid-foreign-pidns", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewPid,
 		When:     ConditionsOf(CondForeignPidNS),
 		Sentence: "After unshare(CLONE_NEWPID) or setns, children go into another pid namespace, and no further one can be made from here.",
@@ -94,7 +94,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/pid_namespace.c, copy_pid_ns",
 	},
 	{
-		ID: "newpid-userns-not-descendant", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newpid-userns-not-descendant", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewPid,
 		When:     ConditionsOf(CondPidNSNotDescendant),
 		Sentence: "The child's user namespace does not descend from the one that owns the creator's pid namespace.",
@@ -103,7 +103,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/pid_namespace.c, create_pid_namespace",
 	},
 	{
-		ID: "newpid-depth", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newpid-depth", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewPid,
 		When:     ConditionsOf(CondPidLevelsUsed),
 		Sentence: "Pid namespaces are nested 32 deep, which is all that the kernel allows.",
@@ -112,7 +112,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/pid_namespace.c, create_pid_namespace",
 	},
 	{
-		ID: "newpid-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newpid-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewPid,
 		When:     ConditionsOf(CondPidQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many pid namespaces as user.max_pid_namespaces allows.",
@@ -121,7 +121,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/pid_namespace.c, create_pid_namespace",
 	},
 	{
-		ID: "newcgroup-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newcgroup-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewCgroup,
 		When:     ConditionsOf(CondCgroupQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many cgroup namespaces as user.max_cgroup_namespaces allows.",
@@ -130,7 +130,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/cgroup/namespace.c, copy_cgroup_ns",
 	},
 	{
-		ID: "newnet-not-built", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newnet-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewNet,
 		When:     ConditionsOf(CondNoNetNS),
 		Sentence: "This kernel is built without network namespaces.",
@@ -139,7 +139,7 @@ var namespaceRules = []Rule{
 		Source:   "include/net/net_namespace.h, copy_net_ns",
 	},
 	{
-		ID: "newnet-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newnet-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewNet,
 		When:     ConditionsOf(CondNetQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many net namespaces as user.max_net_namespaces allows.",
@@ -148,7 +148,7 @@ var namespaceRules = []Rule{
 		Source:   "net/core/net_namespace.c, copy_net_ns",
 	},
 	{
-		ID: "newnet-interrupted", Errno: EINTR, Layer: LayerCopyProcess,
+		ID: "newnet-interrupted", Errno: EINTR, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewNet,
 		When:     ConditionsOf(CondNetInterrupted),
 		Sentence: "The creator was killed while it waited to set up the network namespace.",
@@ -157,7 +157,7 @@ var namespaceRules = []Rule{
 		Source:   "net/core/net_namespace.c, copy_net_ns",
 	},
 	{
-		ID: "newtime-not-built", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "newtime-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewTime,
 		When:     ConditionsOf(CondNoTimeNS),
 		Sentence: "This kernel is built without time namespaces.",
@@ -166,7 +166,7 @@ var namespaceRules = []Rule{
 		Source:   "include/linux/time_namespace.h, copy_time_ns",
 	},
 	{
-		ID: "newtime-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "newtime-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewTime,
 		When:     ConditionsOf(CondTimeQuota),
 		Sentence: "The owner of the user namespace, or of one above, has as many time namespaces as user.max_time_namespaces allows.",
@@ -175,7 +175,7 @@ var namespaceRules = []Rule{
 		Source:   "kernel/time/namespace.c, copy_time_ns",
 	},
 	{
-		ID: "io-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "io-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageIO,
 		When:     ConditionsOf(CondIONoMem),
 		Sentence: "There is no memory for the I/O context.",
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
@@ -183,7 +183,7 @@ var namespaceRules = []Rule{
 		Source:   "block/blk-ioc.c, __copy_io",
 	},
 	{
-		ID: "tls-range", Errno: EPERM, Layer: LayerCopyProcess,
+		ID: "tls-range", Errno: EPERM, Layer: LayerCopyProcess, Stage: StageThread,
 		Entries:  syscallEntries,
 		All:      CloneSetTLS,
 		When:     ConditionsOf(CondTLSOutside),
@@ -193,7 +193,7 @@ var namespaceRules = []Rule{
 		Source:   "arch/x86/kernel/process_64.c, do_arch_prctl_64",
 	},
 	{
-		ID: "tls-desc", Errno: EFAULT, Layer: LayerCopyProcess,
+		ID: "tls-desc", Errno: EFAULT, Layer: LayerCopyProcess, Stage: StageThread,
 		Entries:  syscallEntries,
 		All:      CloneSetTLS,
 		When:     ConditionsOf(CondTLSDescFault),
@@ -203,7 +203,7 @@ var namespaceRules = []Rule{
 		Source:   "arch/x86/kernel/tls.c, do_set_thread_area",
 	},
 	{
-		ID: "tls-desc", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "tls-desc", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageThread,
 		Entries:  syscallEntries,
 		All:      CloneSetTLS,
 		When:     ConditionsOf(CondTLSDescInvalid),
@@ -213,7 +213,7 @@ var namespaceRules = []Rule{
 		Source:   "arch/x86/kernel/tls.c, do_set_thread_area",
 	},
 	{
-		ID: "shadow-stack", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "shadow-stack", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageThread,
 		All: CloneVM, None: CloneVfork,
 		When:     ConditionsOf(CondShadowStackNoMem),
 		Needs:    TraitShadowStack,

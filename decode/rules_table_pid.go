@@ -5,7 +5,7 @@ package decode
 // pidRules are about the child's ids and its pidfd (kernel-facts C-4, 83 to 91).
 var pidRules = []Rule{
 	{
-		ID: "settid-too-many-levels", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "settid-too-many-levels", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StagePid,
 		Entries:  clone3Entry,
 		When:     ConditionsOf(CondSetTidLevels),
 		Sentence: "set_tid has more numbers than the child is in pid namespaces.",
@@ -14,7 +14,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "pid-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "pid-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StagePid,
 		When:     ConditionsOf(CondPidNoMem),
 		Sentence: "There is no memory for the pid.",
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
@@ -22,7 +22,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "settid-range", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "settid-range", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StagePid,
 		Entries:  clone3Entry,
 		When:     ConditionsOf(CondSetTidRange),
 		Sentence: "A number in set_tid is below 1, or not below pid_max of its namespace.",
@@ -31,7 +31,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "settid-no-init", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "settid-no-init", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StagePid,
 		Entries:  clone3Entry,
 		When:     ConditionsOf(CondSetTidNoInit),
 		Sentence: "The first process of a pid namespace must be number 1.",
@@ -40,7 +40,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "settid-cap", Errno: EPERM, Layer: LayerCopyProcess,
+		ID: "settid-cap", Errno: EPERM, Layer: LayerCopyProcess, Stage: StagePid,
 		Entries:  clone3Entry,
 		When:     ConditionsOf(CondSetTidNoCap),
 		Sentence: "To choose an id in a pid namespace takes CAP_CHECKPOINT_RESTORE (from 5.9 on) or CAP_SYS_ADMIN over the user namespace that owns it.",
@@ -49,7 +49,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "settid-busy", Errno: EEXIST, Layer: LayerCopyProcess,
+		ID: "settid-busy", Errno: EEXIST, Layer: LayerCopyProcess, Stage: StagePid,
 		Entries:  clone3Entry,
 		When:     ConditionsOf(CondSetTidBusy),
 		Sentence: "A number in set_tid is in use, as a process, thread, process group or session.",
@@ -58,7 +58,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "pid-exhausted", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "pid-exhausted", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StagePid,
 		When:     ConditionsOf(CondPidsExhausted),
 		Sentence: "No number below pid_max is free in a pid namespace of the child.",
 		Remedy:   "Raise the sysctl kernel.pid_max (from 6.14 on each pid namespace has its own).",
@@ -66,7 +66,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "pidns-dead", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "pidns-dead", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StagePid,
 		None:     CloneNewPid,
 		When:     ConditionsOf(CondPidNSDead),
 		Sentence: "The init of the pid namespace for children has exited: nothing can be created in it any more.",
@@ -75,7 +75,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
-		ID: "pidns-dead", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "pidns-dead", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StagePid,
 		None:     CloneNewPid,
 		When:     ConditionsOf(CondPidNSSpoilt),
 		Lacks:    TraitPidNSRetry,
@@ -85,7 +85,7 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, free_pid",
 	},
 	{
-		ID: "pidfd-no-fd", Errno: EMFILE, Layer: LayerCopyProcess,
+		ID: "pidfd-no-fd", Errno: EMFILE, Layer: LayerCopyProcess, Stage: StagePidfd,
 		All:      ClonePidfd,
 		When:     ConditionsOf(CondNoFD),
 		Sentence: "The creator has no free descriptor for the pidfd.",
@@ -94,7 +94,7 @@ var pidRules = []Rule{
 		Source:   "kernel/fork.c, pidfd_prepare",
 	},
 	{
-		ID: "pidfd-nfile", Errno: ENFILE, Layer: LayerCopyProcess,
+		ID: "pidfd-nfile", Errno: ENFILE, Layer: LayerCopyProcess, Stage: StagePidfd,
 		All:      ClonePidfd,
 		When:     ConditionsOf(CondNoFile),
 		Sentence: "The system has no open file left for the pidfd.",
@@ -103,7 +103,7 @@ var pidRules = []Rule{
 		Source:   "kernel/fork.c, pidfd_prepare",
 	},
 	{
-		ID: "pidfd-put-fault", Errno: EFAULT, Layer: LayerCopyProcess,
+		ID: "pidfd-put-fault", Errno: EFAULT, Layer: LayerCopyProcess, Stage: StagePidfd,
 		All:      ClonePidfd,
 		When:     ConditionsOf(CondPidfdFault),
 		Sentence: "The place for the pidfd cannot be written.",

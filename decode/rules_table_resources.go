@@ -6,7 +6,7 @@ package decode
 // security modules (kernel-facts C-4, 50 to 67).
 var resourceRules = []Rule{
 	{
-		ID: "task-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "task-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageTask,
 		When:     ConditionsOf(CondTaskNoMem),
 		Sentence: "There is no memory for the task and its kernel stack.",
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
@@ -14,7 +14,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/fork.c, dup_task_struct",
 	},
 	{
-		ID: "exec-state-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "exec-state-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageExecState,
 		None:     CloneVM,
 		When:     ConditionsOf(CondExecStateNoMem),
 		Needs:    TraitExecState,
@@ -24,7 +24,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/fork.c, copy_exec_state",
 	},
 	{
-		ID: "nproc-limit", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "nproc-limit", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StageNprocEarly,
 		When: ConditionsOf(CondNprocReached), Unless: ConditionsOf(CondRootUser, CondCapResourceInit, CondCapAdminInit),
 		Lacks:    TraitNprocLate,
 		Sentence: "The user has as many processes and threads as RLIMIT_NPROC allows.",
@@ -33,7 +33,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/fork.c, copy_process up to 5.16",
 	},
 	{
-		ID: "creds-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "creds-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageCreds,
 		When:     ConditionsOf(CondCredsNoMem),
 		Sentence: "There is no memory for the credentials.",
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
@@ -41,7 +41,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/cred.c, copy_creds",
 	},
 	{
-		ID: "userns-not-built", Errno: EINVAL, Layer: LayerCopyProcess,
+		ID: "userns-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondNoUserNS),
 		Sentence: "This kernel is built without user namespaces.",
@@ -50,7 +50,7 @@ var resourceRules = []Rule{
 		Source:   "include/linux/user_namespace.h, create_user_ns",
 	},
 	{
-		ID: "userns-depth", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "userns-depth", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondUserLevelsUsed),
 		Sentence: "User namespaces are nested 33 deep, which is all that the kernel allows.",
@@ -59,7 +59,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/user_namespace.c, create_user_ns",
 	},
 	{
-		ID: "userns-quota", Errno: ENOSPC, Layer: LayerCopyProcess,
+		ID: "userns-quota", Errno: ENOSPC, Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondUserQuota),
 		Sentence: "The owner of this user namespace, or of one above, has as many user namespaces as user.max_user_namespaces allows.",
@@ -68,7 +68,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/user_namespace.c, create_user_ns",
 	},
 	{
-		ID: "userns-chroot", Errno: EPERM, Layer: LayerCopyProcess,
+		ID: "userns-chroot", Errno: EPERM, Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondChrooted),
 		Sentence: "A process whose root is not the root of its mount namespace may not create user namespaces: it could leave its chroot.",
@@ -77,7 +77,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/user_namespace.c, create_user_ns",
 	},
 	{
-		ID: "userns-unmapped", Errno: EPERM, Layer: LayerCopyProcess,
+		ID: "userns-unmapped", Errno: EPERM, Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondIDsUnmapped),
 		Sentence: "The creator's effective user or group has no number in its own user namespace.",
@@ -86,7 +86,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/user_namespace.c, create_user_ns",
 	},
 	{
-		ID: "userns-lsm", Layer: LayerCopyProcess,
+		ID: "userns-lsm", Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondLSMUserNS),
 		Needs:    TraitUserNSHook,
@@ -96,7 +96,7 @@ var resourceRules = []Rule{
 		Source:   "security/security.c, security_create_user_ns",
 	},
 	{
-		ID: "userns-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "userns-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageCreds,
 		All:      CloneNewUser,
 		When:     ConditionsOf(CondUserNSNoMem),
 		Sentence: "There is no memory for the user namespace.",
@@ -105,7 +105,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/user_namespace.c, create_user_ns",
 	},
 	{
-		ID: "nproc-limit", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "nproc-limit", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StageNproc,
 		When: ConditionsOf(CondNprocReached), Unless: ConditionsOf(CondRootUser, CondCapResourceInit, CondCapAdminInit),
 		Needs:    TraitNprocLate,
 		Sentence: "The user has as many processes and threads as RLIMIT_NPROC allows, in this user namespace or in one above.",
@@ -114,7 +114,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/fork.c, copy_process",
 	},
 	{
-		ID: "max-threads", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "max-threads", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StageMaxThreads,
 		When:     ConditionsOf(CondMaxThreadsReached),
 		Sentence: "The system has as many threads as kernel.threads-max allows. Root has no exemption.",
 		Remedy:   "Raise the sysctl kernel.threads-max.",
@@ -122,7 +122,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/fork.c, copy_process",
 	},
 	{
-		ID: "io-restrict-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "io-restrict-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StagePolicy,
 		When:     ConditionsOf(CondIORestrictNoMem),
 		Needs:    TraitIORestrict,
 		Sentence: "There is no memory for the creator's io_uring restrictions.",
@@ -131,7 +131,7 @@ var resourceRules = []Rule{
 		Source:   "io_uring/register.c, __io_uring_fork",
 	},
 	{
-		ID: "kthread-struct", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "kthread-struct", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StagePolicy,
 		Entries:  EntriesOf(EntryKernelThread),
 		When:     ConditionsOf(CondKthreadNoMem),
 		Sentence: "There is no memory for the kernel thread's own structure.",
@@ -140,7 +140,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/kthread.c, set_kthread_struct",
 	},
 	{
-		ID: "mempolicy-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "mempolicy-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StagePolicy,
 		When:     ConditionsOf(CondMempolicyNoMem),
 		Sentence: "There is no memory for the memory policy.",
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
@@ -148,7 +148,7 @@ var resourceRules = []Rule{
 		Source:   "mm/mempolicy.c, __mpol_dup",
 	},
 	{
-		ID: "sched-deadline", Errno: EAGAIN, Layer: LayerCopyProcess,
+		ID: "sched-deadline", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StageSched,
 		When:     ConditionsOf(CondDeadline),
 		Sentence: "A SCHED_DEADLINE task cannot create children that would inherit its reservation.",
 		Remedy:   "Set SCHED_FLAG_RESET_ON_FORK, or leave SCHED_DEADLINE before.",
@@ -156,7 +156,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/sched/core.c, sched_fork",
 	},
 	{
-		ID: "perf-inherit", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "perf-inherit", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StagePerf,
 		When:     ConditionsOf(CondPerfFails),
 		Sentence: "An inherited perf event could not be set up for the child.",
 		Remedy:   "End the profiler, or open its events without inherit.",
@@ -164,7 +164,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/events/core.c, perf_event_init_task",
 	},
 	{
-		ID: "audit-nomem", Errno: ENOMEM, Layer: LayerCopyProcess,
+		ID: "audit-nomem", Errno: ENOMEM, Layer: LayerCopyProcess, Stage: StageAudit,
 		When:     ConditionsOf(CondAuditNoMem),
 		Sentence: "There is no memory for the audit context.",
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
@@ -172,7 +172,7 @@ var resourceRules = []Rule{
 		Source:   "kernel/auditsc.c, audit_alloc",
 	},
 	{
-		ID: "lsm-task-alloc", Layer: LayerCopyProcess,
+		ID: "lsm-task-alloc", Layer: LayerCopyProcess, Stage: StageLSM,
 		When:     ConditionsOf(CondLSMTask),
 		Sentence: "A security module refuses the task.",
 		Remedy:   "Allow it in the policy: process:fork of SELinux, or the BPF program.",

@@ -17,7 +17,8 @@ const (
 
 // Lengths in bytes of one record in the ring buffer.
 const (
-	WireSize    = 592 // of a failure
+	WireSize    = 744 // with [Progress]
+	FailureSize = 608 // of a failure
 	DetailsSize = 344 // of a success with details
 	ShortSize   = 160 // of one without
 )
@@ -51,6 +52,7 @@ const (
 	HaveNamespaces                    // PidNS, UserNS, MntNS
 	HaveReread                        // the request was read from user memory a second time
 	HaveChildDetails                  // Child* behind it, NSPids
+	HaveStages                        // Progress
 )
 
 // Record is one creation attempt as the kernel side saw it: the wire record of
@@ -90,7 +92,6 @@ type Record struct {
 	Comm            [CommLen]byte
 	Entry           Entry
 	Layer           Layer
-	Stage           uint8 // reached inside copy_process; 0 unknown
 
 	// What follows a record of a success has only where details were asked for.
 
@@ -121,6 +122,7 @@ type Record struct {
 	NSPids      [NSPidsMax]uint32 // the child's tid at each level, outermost first
 
 	Evidence Evidence // failures only
+	Progress Progress // inside copy_process, where stages were asked for (HaveStages)
 }
 
 // Parse fills r from one ring-buffer sample without allocating. It fails, with an
@@ -131,6 +133,11 @@ func (r *Record) Parse(b []byte) error {
 		return fmt.Errorf("%w: %d bytes, want %d", ErrWire, len(b), ShortSize)
 	}
 	if len(b) < WireSize {
+		r.Progress = Progress{}
+	} else {
+		r.Progress.parse((*[progressSize]byte)(b[FailureSize:]))
+	}
+	if len(b) < FailureSize {
 		r.Evidence = Evidence{}
 	} else {
 		r.Evidence.parse((*[evidenceSize]byte)(b[DetailsSize:]))
@@ -170,7 +177,6 @@ func (r *Record) Parse(b []byte) error {
 	copy(r.Comm[:], w[136:152])
 	r.Entry = Entry(w[152])
 	r.Layer = Layer(w[153])
-	r.Stage = w[154]
 	r.CgroupFD = int32(le.Uint32(w[156:]))
 	r.StackSize = le.Uint64(w[160:])
 	r.ParentTidptr = le.Uint64(w[168:])

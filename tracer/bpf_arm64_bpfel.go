@@ -71,6 +71,7 @@ const (
 	bpfEvidenceKnownKNOWN_PARENT_CHAIN bpfEvidenceKnown = 1024
 	bpfEvidenceKnownKNOWN_FILES        bpfEvidenceKnown = 2048
 	bpfEvidenceKnownKNOWN_SET_TID      bpfEvidenceKnown = 4096
+	bpfEvidenceKnownKNOWN_SENDER       bpfEvidenceKnown = 8192
 )
 
 type bpfFact uint32
@@ -134,6 +135,7 @@ const (
 	bpfHaveHAVE_NAMESPACES    bpfHave = 131072
 	bpfHaveHAVE_REREAD        bpfHave = 262144
 	bpfHaveHAVE_CHILD_DETAILS bpfHave = 524288
+	bpfHaveHAVE_STAGES        bpfHave = 1048576
 )
 
 type bpfInflight struct {
@@ -189,6 +191,15 @@ type bpfProcessKey struct {
 	Pad   uint32
 }
 
+type bpfProgress struct {
+	_       structs.HostLayout
+	Start   uint64
+	Markers uint32
+	Unwinds uint32
+	Unwound uint32
+	At      [29]uint32
+}
+
 type bpfRowKey struct {
 	_       structs.HostLayout
 	Process bpfProcessKey
@@ -239,6 +250,7 @@ const (
 	bpfMapCounters                  = "counters"
 	bpfMapEvents                    = "events"
 	bpfMapInflights                 = "inflights"
+	bpfMapProgresses                = "progresses"
 	bpfMapReported                  = "reported"
 	bpfMapSuspensions               = "suspensions"
 	bpfMapTree                      = "tree"
@@ -261,6 +273,7 @@ const (
 	bpfProgSeccompPermitKretprobe   = "seccomp_permit_kretprobe"
 	bpfProgSecureComputingFexit     = "secure_computing_fexit"
 	bpfProgSecureComputingKretprobe = "secure_computing_kretprobe"
+	bpfProgStageMarker              = "stage_marker"
 	bpfProgSysExit                  = "sys_exit"
 	bpfProgSyscallsSysExit          = "syscalls_sys_exit"
 	bpfProgTaskNewtask              = "task_newtask"
@@ -283,7 +296,9 @@ const (
 	bpfVarLauncher                  = "launcher"
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
+	bpfVarMarkers                   = "markers"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
+	bpfVarStages                    = "stages"
 	bpfVarTellResumed               = "tell_resumed"
 	bpfVarUnusedClass               = "unused_class"
 	bpfVarUnusedEntry               = "unused_entry"
@@ -294,6 +309,7 @@ const (
 	bpfVarUnusedLayer               = "unused_layer"
 	bpfVarUnusedResumed             = "unused_resumed"
 	bpfVarUnusedTail                = "unused_tail"
+	bpfVarUnwinds                   = "unwinds"
 	bpfVarWakeBytes                 = "wake_bytes"
 )
 
@@ -357,6 +373,7 @@ type bpfProgramSpecs struct {
 	SeccompPermitKretprobe   *ebpf.ProgramSpec `ebpf:"seccomp_permit_kretprobe"`
 	SecureComputingFexit     *ebpf.ProgramSpec `ebpf:"secure_computing_fexit"`
 	SecureComputingKretprobe *ebpf.ProgramSpec `ebpf:"secure_computing_kretprobe"`
+	StageMarker              *ebpf.ProgramSpec `ebpf:"stage_marker"`
 	SysExit                  *ebpf.ProgramSpec `ebpf:"sys_exit"`
 	SyscallsSysExit          *ebpf.ProgramSpec `ebpf:"syscalls_sys_exit"`
 	TaskNewtask              *ebpf.ProgramSpec `ebpf:"task_newtask"`
@@ -378,6 +395,7 @@ type bpfMapSpecs struct {
 	Counters        *ebpf.MapSpec `ebpf:"counters"`
 	Events          *ebpf.MapSpec `ebpf:"events"`
 	Inflights       *ebpf.MapSpec `ebpf:"inflights"`
+	Progresses      *ebpf.MapSpec `ebpf:"progresses"`
 	Reported        *ebpf.MapSpec `ebpf:"reported"`
 	Suspensions     *ebpf.MapSpec `ebpf:"suspensions"`
 	Tree            *ebpf.MapSpec `ebpf:"tree"`
@@ -405,7 +423,9 @@ type bpfVariableSpecs struct {
 	Launcher            *ebpf.VariableSpec `ebpf:"launcher"`
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
+	Markers             *ebpf.VariableSpec `ebpf:"markers"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
+	Stages              *ebpf.VariableSpec `ebpf:"stages"`
 	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
 	UnusedClass         *ebpf.VariableSpec `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.VariableSpec `ebpf:"unused_entry"`
@@ -416,6 +436,7 @@ type bpfVariableSpecs struct {
 	UnusedLayer         *ebpf.VariableSpec `ebpf:"unused_layer"`
 	UnusedResumed       *ebpf.VariableSpec `ebpf:"unused_resumed"`
 	UnusedTail          *ebpf.VariableSpec `ebpf:"unused_tail"`
+	Unwinds             *ebpf.VariableSpec `ebpf:"unwinds"`
 	WakeBytes           *ebpf.VariableSpec `ebpf:"wake_bytes"`
 }
 
@@ -449,6 +470,7 @@ type bpfMaps struct {
 	Counters        *ebpf.Map `ebpf:"counters"`
 	Events          *ebpf.Map `ebpf:"events"`
 	Inflights       *ebpf.Map `ebpf:"inflights"`
+	Progresses      *ebpf.Map `ebpf:"progresses"`
 	Reported        *ebpf.Map `ebpf:"reported"`
 	Suspensions     *ebpf.Map `ebpf:"suspensions"`
 	Tree            *ebpf.Map `ebpf:"tree"`
@@ -467,6 +489,7 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Inflights,
+		m.Progresses,
 		m.Reported,
 		m.Suspensions,
 		m.Tree,
@@ -495,7 +518,9 @@ type bpfVariables struct {
 	Launcher            *ebpf.Variable `ebpf:"launcher"`
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
+	Markers             *ebpf.Variable `ebpf:"markers"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
+	Stages              *ebpf.Variable `ebpf:"stages"`
 	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`
 	UnusedClass         *ebpf.Variable `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.Variable `ebpf:"unused_entry"`
@@ -506,6 +531,7 @@ type bpfVariables struct {
 	UnusedLayer         *ebpf.Variable `ebpf:"unused_layer"`
 	UnusedResumed       *ebpf.Variable `ebpf:"unused_resumed"`
 	UnusedTail          *ebpf.Variable `ebpf:"unused_tail"`
+	Unwinds             *ebpf.Variable `ebpf:"unwinds"`
 	WakeBytes           *ebpf.Variable `ebpf:"wake_bytes"`
 }
 
@@ -531,6 +557,7 @@ type bpfPrograms struct {
 	SeccompPermitKretprobe   *ebpf.Program `ebpf:"seccomp_permit_kretprobe"`
 	SecureComputingFexit     *ebpf.Program `ebpf:"secure_computing_fexit"`
 	SecureComputingKretprobe *ebpf.Program `ebpf:"secure_computing_kretprobe"`
+	StageMarker              *ebpf.Program `ebpf:"stage_marker"`
 	SysExit                  *ebpf.Program `ebpf:"sys_exit"`
 	SyscallsSysExit          *ebpf.Program `ebpf:"syscalls_sys_exit"`
 	TaskNewtask              *ebpf.Program `ebpf:"task_newtask"`
@@ -558,6 +585,7 @@ func (p *bpfPrograms) Close() error {
 		p.SeccompPermitKretprobe,
 		p.SecureComputingFexit,
 		p.SecureComputingKretprobe,
+		p.StageMarker,
 		p.SysExit,
 		p.SyscallsSysExit,
 		p.TaskNewtask,

@@ -70,7 +70,7 @@ type Diagnosis struct {
 // which of them a trace may use.
 func Diagnose(plan Plan) *Diagnosis {
 	d := &Diagnosis{}
-	o := Options{Details: true, Plan: plan}
+	o := Options{Details: true, Stages: true, Plan: plan}
 	kernel, err := kernelTypes()
 	if d.Err = errors.Join(checkPrivilege(), err); d.Err != nil {
 		return d

@@ -23,7 +23,7 @@ var haveNames = map[string]decode.Have{
 	"duration": decode.HaveDuration, "child": decode.HaveChild, "child_tls": decode.HaveChildTLS,
 	"cgroup": decode.HaveCgroup, "child_cgroup": decode.HaveChildCgroup,
 	"start_time": decode.HaveStartTime, "namespaces": decode.HaveNamespaces, "reread": decode.HaveReread,
-	"child_details": decode.HaveChildDetails,
+	"child_details": decode.HaveChildDetails, "stages": decode.HaveStages,
 }
 
 // knownNames are the parts of the evidence by their names in bpf/event.h.
@@ -32,7 +32,7 @@ var knownNames = map[string]uint64{
 	"pids": uint64(decode.KnownPids), "pidns": uint64(decode.KnownPidns), "chroot": uint64(decode.KnownChroot),
 	"unmapped": uint64(decode.KnownUnmapped), "memory": uint64(decode.KnownMemory), "args": uint64(decode.KnownArgs),
 	"target": uint64(decode.KnownTarget), "parent_chain": uint64(decode.KnownParentChain),
-	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid),
+	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid), "sender": uint64(decode.KnownSender),
 }
 
 // enums are the tables of Go that mirror an enum of C.

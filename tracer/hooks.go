@@ -18,6 +18,7 @@ const (
 	NeedClone3  Need = "refusals by clone3"
 	NeedSeccomp Need = "refusals by seccomp"
 	NeedExited  Need = "ends of followed processes"
+	NeedStages  Need = "stages inside copy_process"
 
 	// those of a census
 	NeedEnds     Need = "ends and lifetimes"
@@ -68,6 +69,8 @@ const (
 	givesClone3  = "clone3 requests that are refused before kernel_clone"
 	payCreation  = "each creation, some hundred nanoseconds"
 	payFailure   = "each creation, some tens of nanoseconds"
+	givesStages  = "the stage that a failure reached and the label it left by, and the time that each stage takes"
+	payStages    = "each creation and each end of a task, one to three microseconds in all; with --stages only"
 	payEnd       = "each end of a task, some two tenths of a microsecond; in top and storm only"
 	payExec      = "each exec, some two tenths of a microsecond; in top and storm only"
 	payFiltered  = "system calls of tasks with a seccomp filter, some tens of nanoseconds each"
@@ -196,6 +199,15 @@ var Hooks = []Hook{
 	},
 
 	{
+		Name: "kprobe.multi/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
+		attach: attachStagesMulti, Gives: givesStages, Cost: payStages,
+	},
+	{
+		Name: "kprobe/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
+		attach: attachStagesEach, Gives: givesStages, Cost: payStages,
+	},
+
+	{
 		Name: "tracepoint/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit_classic", attach: attachSchedExit,
 		rather: (*kernelSide).ratherTracing,
 		Gives:  "the end of every task, its status and how long it lived, also of those that preempt one another",
@@ -229,5 +241,6 @@ var blindWithout = map[Need]string{
 	NeedRefused: "requests that kernel_clone refuses before copy_process",
 	NeedClone3:  "clone3 requests that are refused before kernel_clone",
 	NeedSeccomp: "requests that a seccomp filter refuses",
+	NeedStages:  "stages inside copy_process",
 	NeedExecs:   "which programs are executed",
 }

@@ -56,6 +56,9 @@ type Options struct {
 	// namespace numbers and the addresses and sizes of the request, and when creators
 	// run again that vfork had suspended.
 	Details bool
+	// Stages follows each creation through the stages of copy_process, at some microseconds
+	// a creation: see [decode.StageTable].
+	Stages bool
 	// BufferSize of the ring in bytes, rounded up to a power of two and the page size;
 	// 0 is DefaultBufferSize.
 	BufferSize int

@@ -48,7 +48,11 @@ func (o *Options) needs() []Need {
 	if o.census != nil {
 		return append(n, NeedEnds, NeedExecs, NeedExisting)
 	}
-	return append(n, NeedRequest)
+	n = append(n, NeedRequest)
+	if o.Stages {
+		n = append(n, NeedStages)
+	}
+	return n
 }
 
 // essential needs are those without which there is nothing to trace.
@@ -119,6 +123,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		"reported":  inflightSize,
 		// and as many creators wait for a vfork child
 		"suspensions": inflightSize,
+		"progresses":  max(inflightSize*b2u(o.Stages), 1),
 		"uids":        max(uint32(len(o.UIDs)), 1),
 		"comms":       max(uint32(len(o.Comms)), 1),
 	} {
@@ -140,6 +145,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		"failed_only":   o.FailedOnly,
 		"details":       o.Details,
 		"tell_resumed":  o.Details,
+		"stages":        o.Stages,
 		"follow":        o.follows(),
 		"launcher":      launcher,
 
@@ -214,7 +220,7 @@ func (k *kernelSide) attachAll(o *Options) error {
 func (k *kernelSide) attachOthers(o *Options) error {
 	covered := map[Need]bool{}
 	for _, need := range o.needs() {
-		if covered[need] || need == NeedRequest && !o.Details && !k.needsEntry() {
+		if covered[need] || need == NeedRequest && !o.Details && !o.Stages && !k.needsEntry() {
 			continue
 		}
 		s, err := k.serve(o, need, k.cache)
@@ -262,6 +268,9 @@ func (k *kernelSide) arm() error {
 		if err := k.variables[name].Set(true); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
+	}
+	if err := k.armStages(); err != nil {
+		return err
 	}
 	time.Sleep(armAfter)
 	if err := k.variables["armed"].Set(true); err != nil {

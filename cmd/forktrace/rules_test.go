@@ -50,7 +50,7 @@ var eventRules = []struct {
 	{"child_tid is there if and only if a flag asks for it", onlyWith("child_tid", decode.CloneChildSetTid|decode.CloneChildClearTid)},
 	{"cgroup_fd is there if and only if CLONE_INTO_CGROUP asks for it", onlyWith("cgroup_fd", decode.CloneIntoCgroup)},
 	{"a duration is not zero", func(e *testkit.Event) bool { return e.TookNS == nil || *e.TookNS > 0 }},
-	{"a stage is not zero", func(e *testkit.Event) bool { return e.Stage == nil || *e.Stage > 0 }},
+	{"a stage is not zero", func(e *testkit.Event) bool { return e.Stage == nil || e.Stage.First != "" }},
 	{"flags and their names come together", func(e *testkit.Event) bool { return (e.Flags == nil) == (e.FlagNames == nil) }},
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/internal/history"
 	"github.com/forktrace/forktrace/internal/host"
 	"github.com/forktrace/forktrace/internal/output"
 	"github.com/forktrace/forktrace/tracer"
@@ -24,6 +25,7 @@ type printer interface {
 	Header() error
 	Creation(*decode.Record) error
 	Resumed(*decode.Resumed) error
+	Livelock(*history.Livelock) error
 	Lost(cpu uint32, n uint64) error
 	Flush() error
 }
@@ -46,6 +48,9 @@ type stream struct {
 	checks     bool
 	traits     decode.Traits
 	broken     []decode.Violation // by the record that is being printed
+	past       history.History
+	meaning    history.Meaning // of the record that is being printed
+	stages     *output.StageTimes
 	violations uint64
 	received   uint64
 	shown      uint64
@@ -64,6 +69,10 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 		s.checks = true
 		check = func(*decode.Record) []decode.Violation { return s.broken }
 	}
+	fallback := func() decode.Errno { return s.meaning.Fallback }
+	if o.stages {
+		s.stages = output.NewStageTimes()
+	}
 	var cgroups output.Cgroups
 	for _, h := range []struct {
 		path *func(uint64) (string, bool)
@@ -81,7 +90,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	switch {
 	case o.format == "json":
 		j := output.NewJSON(out, cgroups, host.NewSystem(s.traits).For)
-		j.Symbol, j.Check = s.symbols.Name, check
+		j.Symbol, j.Check, j.Fallback = s.symbols.Name, check, fallback
 		s.printer = j
 	case o.summary:
 		s.tally = output.NewTally()
@@ -89,7 +98,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	default:
 		s.printer = output.NewText(out, diag, output.TextOptions{
 			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
-			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: host.NewSystem(s.traits).For, Check: check,
+			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: host.NewSystem(s.traits).For, Check: check, Fallback: fallback,
 		})
 	}
 	return s
@@ -104,28 +113,44 @@ func (s *stream) close() {
 // silent prints nothing: the table at the end is all that was asked for.
 type silent struct{}
 
-func (silent) Header() error                 { return nil }
-func (silent) Creation(*decode.Record) error { return nil }
-func (silent) Resumed(*decode.Resumed) error { return nil }
-func (silent) Lost(uint32, uint64) error     { return nil }
-func (silent) Flush() error                  { return nil }
+func (silent) Header() error                    { return nil }
+func (silent) Creation(*decode.Record) error    { return nil }
+func (silent) Resumed(*decode.Resumed) error    { return nil }
+func (silent) Livelock(*history.Livelock) error { return nil }
+func (silent) Lost(uint32, uint64) error        { return nil }
+func (silent) Flush() error                     { return nil }
 
 // Creation implements [tracer.Handler].
 func (s *stream) Creation(r *decode.Record) error {
 	s.received++
+	if s.kinds != nil && !slices.Contains(s.kinds, r.Kind()) {
+		return nil
+	}
+	s.meaning = s.past.Add(r)
+	if s.meaning.Ended != nil {
+		if err := s.livelock(s.meaning.Ended); err != nil {
+			return err
+		}
+	}
 	if s.failedOnly && r.Errno().IsRestart() && s.errnos == nil {
 		return nil
 	}
-	if s.kinds != nil && !slices.Contains(s.kinds, r.Kind()) || s.errnos != nil && !slices.Contains(s.errnos, r.Errno()) {
+	if s.errnos != nil && !slices.Contains(s.errnos, r.Errno()) {
 		return nil
 	}
 	s.shown++
+	if s.stages != nil {
+		s.stages.Add(r)
+	}
 	if s.checks {
 		s.broken = decode.CheckRecord(r, s.traits)
 		s.violations += uint64(len(s.broken))
 	}
 	if s.tally != nil {
 		s.tally.Add(r)
+	}
+	if s.meaning.Folded {
+		return nil
 	}
 	return s.heard(s.printer.Creation(r))
 }
@@ -138,11 +163,22 @@ func (s *stream) Resumed(r *decode.Resumed) error {
 	return s.heard(s.printer.Resumed(r))
 }
 
+// livelock tells of one, unless only other errors are wanted.
+func (s *stream) livelock(l *history.Livelock) error {
+	if s.errnos != nil && !slices.ContainsFunc(s.errnos, decode.Errno.IsRestart) {
+		return nil
+	}
+	return s.heard(s.printer.Livelock(l))
+}
+
 // Lost implements [tracer.Handler].
 func (s *stream) Lost(cpu uint32, n uint64) error { return s.heard(s.printer.Lost(cpu, n)) }
 
 // Idle implements [tracer.Handler]: it flushes, and ends with the last traced process.
 func (s *stream) Idle() (bool, error) {
+	if err := s.past.Due(output.BootNow(), s.livelock); err != nil {
+		return false, err
+	}
 	if err := s.heard(s.printer.Flush()); err != nil {
 		return false, err
 	}

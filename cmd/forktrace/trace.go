@@ -203,7 +203,19 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), Missed: totals.Missed, ResumedLost: totals.ResumedLost, TreeFull: totals.TreeFull,
 		SeenCreated: totals.Seen.Created, KernelForks: forks, HasKernelForks: forksErr == nil,
 		Violations: s.violations, Checked: s.checks, Filtered: filtered, Elapsed: s.tracer.Elapsed(),
+		Stages: s.stages,
 	}, nil
+}
+
+// writeStages writes the times that creations spent in each stage, if they were followed.
+func (s *stream) writeStages() error {
+	if s.stages == nil {
+		return nil
+	}
+	if err := s.stages.WriteText(s.out); err != nil {
+		return fmt.Errorf("writing the table of stages: %w", err)
+	}
+	return nil
 }
 
 // finish writes the summary and returns how many records, or processes of the tree, were
@@ -221,7 +233,7 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 	if o.format == "json" {
 		err = sum.WriteJSON(s.out)
 	} else {
-		err = sum.WriteText(s.diag)
+		err = errors.Join(s.writeStages(), sum.WriteText(s.diag))
 	}
 	if err != nil {
 		return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)

@@ -10,6 +10,8 @@
  *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
  *	creations reasons            makes the causes of refusals and prints the reason to be named
  *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
+ *	creations fallback           a clone3 that a filter refuses, and the clone in its place
+ *	creations livelock N         one attempt that a signal interrupts N times
  *	creations bench-fork N | bench-thread N | bench-getppid N
  *	                             timed loops: prints ns per round
  *	creations seccomp-bpf CMD…   runs CMD with bpf(2) refused by a seccomp filter
@@ -60,12 +62,16 @@ int main(int argc, char **argv)
 		return run_reasons();
 	if (argc == 2 && !strcmp(argv[1], "limited-user"))
 		return run_limited_user();
+	if (argc == 2 && !strcmp(argv[1], "fallback"))
+		return run_fallback();
+	if (argc == 3 && !strcmp(argv[1], "livelock"))
+		return run_livelock(atol(argv[2]));
 	if (argc == 3 && !strncmp(argv[1], "bench-", 6))
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
 	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | "
-			"reasons | limited-user | bench-KIND N | "
+			"reasons | limited-user | fallback | livelock N | bench-KIND N | "
 			"seccomp-bpf CMD...\n");
 	return 2;
 }

@@ -84,6 +84,9 @@ int run_tree(int depth, int width);
 int run_kernel(void);
 int run_reasons(void);
 int run_limited_user(void);
+/* attempts.c */
+int run_fallback(void);
+int run_livelock(long n);
 int run_bench(const char *what, long n);
 int run_without_bpf(char **argv);
 

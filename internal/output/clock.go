@@ -47,8 +47,8 @@ type Clock struct {
 // renewAfter is how long a distance is used, in ns of boot time.
 const renewAfter = uint64(time.Second)
 
-// bootNow is CLOCK_BOOTTIME in ns.
-func bootNow() uint64 {
+// BootNow is CLOCK_BOOTTIME in ns.
+func BootNow() uint64 {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		return 0 // the clock exists since 2.6.39
@@ -59,7 +59,7 @@ func bootNow() uint64 {
 // Wall is the time of day of a boot time, in ns since 1970.
 func (c *Clock) Wall(boot uint64) int64 {
 	if c.renewed == 0 || boot > c.renewed+renewAfter {
-		now := bootNow()
+		now := BootNow()
 		c.offset = time.Now().UnixNano() - int64(now)
 		c.renewed = now
 	}

@@ -19,6 +19,9 @@ type JSON struct {
 	Symbol func(address uint64) (string, bool)
 	// Check says which promises a creation breaks; it may be nil.
 	Check func(*decode.Record) []decode.Violation
+	// Fallback is the error that the creation's thread got from clone3 just before, 0 if
+	// none; it may be nil.
+	Fallback func() decode.Errno
 
 	out     io.Writer
 	cgroup  func(id uint64) (string, bool)
@@ -64,6 +67,9 @@ func (j *JSON) Creation(r *decode.Record) error {
 		j.appendChild(&o, r)
 	}
 	appendOutcome(&o, r)
+	if j.Fallback != nil {
+		appendFallback(&o, j.Fallback())
+	}
 	j.appendReason(&o, r)
 	if r.FactsKnown != 0 && !r.Failed() {
 		o.child("shares")
@@ -226,9 +232,21 @@ func appendOutcome(o *object, r *decode.Record) {
 	if r.Layer > decode.LayerNone {
 		o.text("layer", r.Layer.String())
 	}
-	if r.Stage != 0 {
-		o.uint("stage", uint64(r.Stage))
+	if r.Have&decode.HaveStages != 0 {
+		appendStages(o, r)
 	}
+}
+
+// appendFallback says that the call was made in the place of a clone3 that was refused.
+func appendFallback(o *object, errno decode.Errno) {
+	if errno == 0 {
+		return
+	}
+	o.child("fallback_from")
+	o.text("entry", decode.EntryClone3.String())
+	o.key("errno")
+	o.buf = append(decode.AppendErrno(append(o.buf, '"'), errno), '"')
+	o.close()
 }
 
 func appendFacts(o *object, r *decode.Record, group decode.FactGroup) {
@@ -271,7 +289,7 @@ func (j *JSON) Lost(cpu uint32, n uint64) error {
 	o.text("type", "lost")
 	o.uint("schema", SchemaVersion)
 	o.key("time")
-	o.buf = append(j.clock.appendRFC3339(append(o.buf, '"'), bootNow()), '"')
+	o.buf = append(j.clock.appendRFC3339(append(o.buf, '"'), BootNow()), '"')
 	o.some = true
 	if cpu != ^uint32(0) {
 		o.uint("cpu", uint64(cpu))

@@ -33,6 +33,7 @@ func renderJSON(t *testing.T) []byte {
 		func() error {
 			return j.Resumed(&decode.Resumed{Time: 7, Suspended: 1_000, Pid: 5, Tid: 6, Child: 9, CPU: 1})
 		},
+		func() error { return j.Livelock(aLivelock()) },
 		func() error { return j.Lost(1, 12) },
 		func() error { return j.Lost(^uint32(0), 1<<63) },
 		j.Flush,

@@ -138,6 +138,7 @@ func (j *JSON) appendEvidence(o *object, r *decode.Record) {
 		o.hex("pending", e.Pending)
 		o.hex("blocked", e.Blocked)
 	}
+	appendSender(o, e)
 	if e.Known&decode.KnownPidns != 0 {
 		o.bool("pid_ns_open", e.PidnsAllocated&(1<<31) != 0)
 		o.bool("pid_ns_init", e.PidnsInit)

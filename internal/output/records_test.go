@@ -4,6 +4,7 @@ package output
 
 import (
 	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/internal/history"
 )
 
 // paths are the cgroups of the synthetic records.
@@ -41,18 +42,39 @@ var (
 	bareRecord = named(decode.Record{ // clone3 with arguments that nobody could read
 		Time: 6_500_000_000, Entry: decode.EntryClone3, Pid: 5, Tid: 5, PPid: 1, Result: -14,
 	}, "")
+	stagedRecord = func() decode.Record { // failed behind alloc_pid, before the cgroup was asked
+		r := decode.Record{
+			Time: 8_000_000_000, Have: decode.HaveFlags | decode.HaveExitSignal | decode.HaveDuration | decode.HaveStages,
+			Entry: decode.EntryFork, ExitSignal: 17, Pid: 5, Tid: 5, PPid: 1, Result: -11, Duration: 2500, Layer: decode.LayerCopyProcess,
+		}
+		r.Progress.Markers = 1<<decode.StageThread | 1<<decode.StagePid | 1<<decode.StageCgroup
+		r.Progress.At[decode.StageThread], r.Progress.At[decode.StagePid] = 1000, 1500
+		return named(r, "staged")
+	}()
 	nestedRecord = func() decode.Record { // all there is, and more levels than there is room for
 		r := threadRecord
-		r.Have, r.FactsKnown, r.Facts = 1<<20-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
+		r.Have, r.FactsKnown, r.Facts = 1<<21-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
 		r.Flags, r.ExitSignal, r.ChildExitSignal = decode.KnownFlags, 64, 0
 		r.SetTidSize, r.SetTid = 20, [decode.SetTidMax]int32{1, 2, 3, 4, 5, 6, 7, -8}
 		r.CgroupFD, r.CgroupID, r.ChildCgroupID, r.Fn, r.Pidfd, r.Duration = 3, 42, 7, 1<<63, 8, 123
 		r.ChildLevel, r.NSPids = 11, [decode.NSPidsMax]uint32{1300, 7, 6, 5, 4, 3, 2, 1}
 		r.PidNS, r.UserNS, r.MntNS, r.ChildPidNS = 4026531836, 4026531837, 4026531838, 4026531839
-		r.ChildSetChildTid, r.ChildClearChildTid, r.ChildTLS, r.Stage = 1, 2, 3, 27
+		r.ChildSetChildTid, r.ChildClearChildTid, r.ChildTLS = 1, 2, 3
+		r.Duration = 90_000
+		for s := range decode.StageMax {
+			r.Progress.At[s] = 2_500 * uint32(s)
+		}
 		return r
 	}()
 )
+
+// aLivelock is one that another process makes, and that has ended.
+func aLivelock() *history.Livelock {
+	last := restartRecord
+	last.Evidence.Known = decode.KnownSender | decode.KnownSignals
+	last.Evidence.SenderSignal, last.Evidence.SenderCode, last.Evidence.SenderPid, last.Evidence.SenderUID = 10, 0, 77, 1000
+	return &history.Livelock{Last: last, First: last.Time - 1_500_000_000, Count: 37, Signals: 1<<9 | 1<<13, Ended: true, Result: 99}
+}
 
 const knownOfSuccess = decode.HaveFlags | decode.HaveExitSignal | decode.HaveStack | decode.HaveStackSize |
 	decode.HaveParentTidptr | decode.HaveChildTidptr | decode.HaveTLS | decode.HaveChild | decode.HaveCgroup |
@@ -60,7 +82,7 @@ const knownOfSuccess = decode.HaveFlags | decode.HaveExitSignal | decode.HaveSta
 
 // allRecords are the records in an order of time.
 func allRecords() []decode.Record {
-	return []decode.Record{threadRecord, forkRecord, failedRecord, restartRecord, bareRecord, nestedRecord}
+	return []decode.Record{threadRecord, forkRecord, failedRecord, restartRecord, bareRecord, nestedRecord, stagedRecord}
 }
 
 func named(r decode.Record, comm string) decode.Record {

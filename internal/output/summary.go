@@ -30,6 +30,7 @@ type Summary struct {
 	HasKernelForks bool
 	Filtered       bool // not everything was asked for
 	Elapsed        time.Duration
+	Stages         *StageTimes // where creations were followed through copy_process, else nil
 }
 
 // WriteText writes the summary for a person.
@@ -94,6 +95,9 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 		o.uint("kernel_forks", s.KernelForks)
 	}
 	o.int("elapsed_ns", s.Elapsed.Nanoseconds())
+	if s.Stages != nil {
+		s.Stages.append(&o)
+	}
 	o.close()
 	_, err := w.Write(append(o.buf, '\n'))
 	return err

@@ -24,6 +24,9 @@ type TextOptions struct {
 	System    SystemAt                                    // what reasons rest on; may be nil
 	// Check says which promises a creation breaks; it may be nil.
 	Check func(*decode.Record) []decode.Violation
+	// Fallback is the error that the creation's thread got from clone3 just before, 0 if
+	// none; it may be nil.
+	Fallback func() decode.Errno
 }
 
 // Text writes one line a record, with aligned columns.
@@ -90,6 +93,12 @@ func (t *Text) Creation(r *decode.Record) error {
 	if r.Failed() {
 		t.appendFailure(r, line)
 	}
+	if t.opts.Fallback != nil {
+		t.buf = appendFallbackLine(t.buf, t.opts.Fallback())
+	}
+	if r.Have&decode.HaveStages != 0 {
+		t.buf = t.appendStages(t.buf, r)
+	}
 	if t.opts.Verbose {
 		t.buf = t.appendDetails(t.buf, r)
 	}
@@ -136,6 +145,15 @@ func (t *Text) appendFailure(r *decode.Record, line int) {
 	}
 }
 
+// appendFallbackLine says that the call was made in the place of a clone3 that was refused.
+func appendFallbackLine(dst []byte, errno decode.Errno) []byte {
+	if errno == 0 {
+		return dst
+	}
+	dst = append(dst, "    made in the place of the clone3 that was refused with "...)
+	return append(decode.AppendErrno(dst, errno), '\n')
+}
+
 // appendReason says what a failure means: at the end of its line, which starts at start,
 // if it fits there, else below it, folded at words.
 func (t *Text) appendReason(dst []byte, start int, reason string) []byte {
@@ -144,10 +162,15 @@ func (t *Text) appendReason(dst []byte, start int, reason string) []byte {
 	if t.opts.LineWidth == 0 || used+gap+len(reason) <= t.opts.LineWidth {
 		return append(append(append(dst[:len(dst)-1], "  "...), reason...), '\n')
 	}
+	return t.appendFolded(dst, reason)
+}
+
+// appendFolded adds lines of their own, indented and folded at words.
+func (t *Text) appendFolded(dst []byte, reason string) []byte {
 	room := max(t.opts.LineWidth-reasonIndent, 1)
 	for len(reason) > 0 {
 		n := len(reason)
-		if n > room {
+		if n > room && t.opts.LineWidth > 0 {
 			n = max(strings.LastIndexByte(reason[:room+1], ' '), 0)
 			if n == 0 { // a word longer than the line
 				n = room

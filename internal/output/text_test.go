@@ -49,6 +49,9 @@ func render(t *testing.T, o TextOptions) string {
 			t.Fatal(err)
 		}
 	}
+	if err := text.Livelock(aLivelock()); err != nil {
+		t.Fatal(err)
+	}
 	if err := text.Flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,29 +13,31 @@ import (
 
 // Event is a creation as JSON tells it. What may be absent is a pointer, a slice or a map.
 type Event struct {
-	Time       string          `json:"time"`
-	BootNS     uint64          `json:"boot_ns"`
-	Seq        uint64          `json:"seq"`
-	CPU        uint32          `json:"cpu"`
-	Entry      string          `json:"entry"`
-	Kind       string          `json:"kind"`
-	Call       string          `json:"call"`
-	Flags      *string         `json:"flags"`
-	FlagNames  []string        `json:"flag_names"`
-	ExitSignal any             `json:"exit_signal"`
-	Request    map[string]any  `json:"request"`
-	TookNS     *uint64         `json:"took_ns"`
-	Creator    Creator         `json:"creator"`
-	Child      *Child          `json:"child"`
-	Result     int64           `json:"result"`
-	Errno      *string         `json:"errno"`
-	Meaning    *string         `json:"meaning"`
-	Layer      *string         `json:"layer"`
-	Stage      *int            `json:"stage"`
-	Shares     map[string]bool `json:"shares"`
-	Reason     *Reason         `json:"reason"`
-	Evidence   map[string]any  `json:"evidence"`
-	Check      []Violation     `json:"check"`
+	Time       string            `json:"time"`
+	BootNS     uint64            `json:"boot_ns"`
+	Seq        uint64            `json:"seq"`
+	CPU        uint32            `json:"cpu"`
+	Entry      string            `json:"entry"`
+	Kind       string            `json:"kind"`
+	Call       string            `json:"call"`
+	Flags      *string           `json:"flags"`
+	FlagNames  []string          `json:"flag_names"`
+	ExitSignal any               `json:"exit_signal"`
+	Request    map[string]any    `json:"request"`
+	TookNS     *uint64           `json:"took_ns"`
+	Creator    Creator           `json:"creator"`
+	Child      *Child            `json:"child"`
+	Result     int64             `json:"result"`
+	Errno      *string           `json:"errno"`
+	Meaning    *string           `json:"meaning"`
+	Layer      *string           `json:"layer"`
+	Stage      *Stage            `json:"stage"`
+	StageNS    map[string]uint64 `json:"stage_ns"`
+	Fallback   *Fallback         `json:"fallback_from"`
+	Shares     map[string]bool   `json:"shares"`
+	Reason     *Reason           `json:"reason"`
+	Evidence   map[string]any    `json:"evidence"`
+	Check      []Violation       `json:"check"`
 }
 
 // Reason is why an attempt failed.
@@ -45,6 +47,47 @@ type Reason struct {
 	Text       string   `json:"text"`
 	Fix        string   `json:"fix"`
 	Candidates []string `json:"candidates"`
+}
+
+// Stage is where in copy_process an attempt failed.
+type Stage struct {
+	First string `json:"first"`
+	Last  string `json:"last"`
+	Label string `json:"label"`
+}
+
+// Fallback is the refused call that an attempt was made in the place of.
+type Fallback struct {
+	Entry string `json:"entry"`
+	Errno string `json:"errno"`
+}
+
+// Livelock is an attempt that signals interrupt again and again.
+type Livelock struct {
+	Entry   string `json:"entry"`
+	Creator struct {
+		Pid int64 `json:"pid"`
+		Tid int64 `json:"tid"`
+	} `json:"creator"`
+	Restarts uint64   `json:"restarts"`
+	ForNS    uint64   `json:"for_ns"`
+	Signals  []string `json:"signals"`
+	Sender   *struct {
+		Signal string `json:"signal"`
+		Code   int    `json:"code"`
+		Pid    *int64 `json:"pid"`
+	} `json:"sender"`
+	Ended  bool   `json:"ended"`
+	Result *int64 `json:"result"`
+}
+
+// StageTime is a row of the histogram of stages.
+type StageTime struct {
+	Stage string `json:"stage"`
+	Count uint64 `json:"count"`
+	P50NS uint64 `json:"p50_ns"`
+	MaxNS uint64 `json:"max_ns"`
+	SumNS uint64 `json:"sum_ns"`
 }
 
 // Violation is a promise that was broken.
@@ -113,6 +156,8 @@ type Summary struct {
 	KernelForks *uint64 `json:"kernel_forks"`
 	Violations  *uint64 `json:"violations"`
 	ElapsedNS   int64   `json:"elapsed_ns"`
+
+	Stages []StageTime `json:"stages"`
 }
 
 // Matched is how many attempts passed the filters.
@@ -122,6 +167,7 @@ func (s *Summary) Matched() uint64 { return s.Created + s.Failed + s.Restarted }
 type Stream[E any] struct {
 	Creations []E
 	Resumed   []Resumed
+	Livelocks []Livelock
 	Lost      []Lost
 	Summary   Summary
 }
@@ -178,6 +224,9 @@ func (s *Stream[E]) add(t testing.TB, line []byte) (last bool) {
 	case bytes.HasPrefix(line, []byte(`{"type":"resumed",`)):
 		s.Resumed = append(s.Resumed, Resumed{})
 		to = &s.Resumed[len(s.Resumed)-1]
+	case bytes.HasPrefix(line, []byte(`{"type":"livelock",`)):
+		s.Livelocks = append(s.Livelocks, Livelock{})
+		to = &s.Livelocks[len(s.Livelocks)-1]
 	case bytes.HasPrefix(line, []byte(`{"type":"lost",`)):
 		s.Lost = append(s.Lost, Lost{})
 		to = &s.Lost[len(s.Lost)-1]

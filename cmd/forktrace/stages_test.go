@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/internal/testkit"
+)
+
+// stagesHooked is what -v says where functions inside copy_process are hooked.
+var stagesHooked = regexp.MustCompile(`(?m)^forktrace: stages inside copy_process: by kprobe`)
+
+// traceStages follows a load through the stages; it skips the test where that cannot be done.
+func traceStages(t *testing.T, load ...string) (*testkit.Stream[testkit.Event], []byte) {
+	t.Helper()
+	testkit.NeedRoot(t)
+	r := testkit.New(t, append([]string{"-v", "--stages", "--", testkit.Creations(t)}, load...)...)
+	r.Launch(t).WantStatus(t, 0)
+	s := r.Events(t)
+	if !stagesHooked.Match(r.Stderr.Bytes()) {
+		for i := range s.Creations {
+			if s.Creations[i].StageNS != nil || s.Creations[i].Stage != nil {
+				t.Errorf("stages without a hook: %s", describe(&s.Creations[i]))
+			}
+		}
+		t.Skip("needs: stages: functions inside copy_process cannot be hooked")
+	}
+	return s, r.Stdout.Bytes()
+}
+
+func stageNamed(t *testing.T, name string) decode.Stage {
+	t.Helper()
+	i := slices.IndexFunc(decode.StageTable[:], func(s decode.StageInfo) bool { return s.Name == name })
+	if i < 0 {
+		t.Fatalf("no stage %q", name)
+	}
+	return decode.Stage(i)
+}
+
+// TestStagesOfReasons makes causes of refusals, and requires that each is found in a stage
+// where the rules have it, and that a stage with one candidate makes the reason certain.
+func TestStagesOfReasons(t *testing.T) {
+	s, made := traceStages(t, "reasons")
+	certain := 0
+	for line := range bytes.Lines(made) {
+		var c reasonCase
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		for i := range s.Creations {
+			e := &s.Creations[i]
+			if !c.Prepared || c.Result != c.Want || e.Creator.Comm != c.Reason[:min(len(c.Reason), 15)] || e.Result != c.Want {
+				continue
+			}
+			if *e.Layer != "copy_process" {
+				if e.Stage != nil {
+					t.Errorf("%s: refused by %s, in stage %+v", c.Reason, *e.Layer, e.Stage)
+				}
+				continue
+			}
+			checkStage(t, c.Reason, e)
+			if e.Reason.Certainty == "certain" {
+				certain++
+			}
+		}
+	}
+	if certain < 20 {
+		t.Errorf("%d reasons certain", certain)
+	}
+}
+
+func checkStage(t *testing.T, reason string, e *testkit.Event) {
+	t.Helper()
+	if e.Stage == nil {
+		t.Errorf("%s: no stage", reason)
+		return
+	}
+	first, last := stageNamed(t, e.Stage.First), stageNamed(t, e.Stage.Last)
+	if !slices.ContainsFunc(decode.Rules, func(r decode.Rule) bool {
+		return r.ID == reason && r.Layer == decode.LayerCopyProcess && first <= r.Stage && r.Stage <= last
+	}) {
+		t.Errorf("%s: failed in %+v", reason, *e.Stage)
+	}
+	if e.Reason.ID != reason && !slices.Contains(e.Reason.Candidates, reason) {
+		t.Errorf("%s: reason %+v in stage %+v", reason, e.Reason, *e.Stage)
+	}
+	if len(e.Reason.Candidates) == 1 {
+		t.Errorf("%s: one candidate and not certain: %+v", reason, e.Reason)
+	}
+}
+
+// TestStagesOfSuccesses: each creation passes the stages that every creation passes, and
+// they take no longer than the whole.
+func TestStagesOfSuccesses(t *testing.T) {
+	s, _ := traceStages(t, "cases", "calls", "raw", "namespaces")
+	n := uint64(0)
+	for i := range s.Creations {
+		e := &s.Creations[i]
+		if e.Result < 0 {
+			continue
+		}
+		n++
+		var sum uint64
+		for _, ns := range e.StageNS {
+			sum += ns
+		}
+		if e.TookNS == nil || sum > *e.TookNS {
+			t.Errorf("stages of %d ns in all, %s", sum, describe(e))
+		}
+		for _, stage := range []string{"task", "creds", "sched", "namespaces", "thread", "pid", "cgroup"} {
+			if _, ok := e.StageNS[stage]; !ok {
+				t.Errorf("stage %s was not passed: %v", stage, e.StageNS)
+			}
+		}
+		if _, files := e.StageNS["files"]; files && slices.Contains(e.FlagNames, "CLONE_FILES") {
+			t.Errorf("files were copied: %s", describe(e))
+		}
+	}
+	pid := slices.IndexFunc(s.Summary.Stages, func(r testkit.StageTime) bool { return r.Stage == "pid" })
+	if pid < 0 || s.Summary.Stages[pid].Count != n || s.Summary.Stages[pid].SumNS == 0 {
+		t.Errorf("histogram %+v of %d successes", s.Summary.Stages, n)
+	}
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package decode_test
+
+import (
+	"testing"
+
+	. "github.com/forktrace/forktrace/decode"
+)
+
+// TestStageTable: every stage has a name of its own and says what it does, every rule of
+// copy_process has its stage, and rules stand in the order of their stages, but for those
+// that moved between kernels.
+func TestStageTable(t *testing.T) {
+	names := map[string]bool{}
+	for s, info := range StageTable {
+		if info.Name == "" || info.Does == "" || names[info.Name] {
+			t.Errorf("stage %d: name %q, does %q", s, info.Name, info.Does)
+		}
+		names[info.Name] = true
+		if Stage(s).String() != info.Name {
+			t.Errorf("stage %d is called %q, not %q", s, Stage(s), info.Name)
+		}
+		if info.Label == "" && Stage(s) != StageFlags && Stage(s) != StageDone {
+			t.Errorf("stage %s has no label", info.Name)
+		}
+	}
+	if StageMax.String() != "" {
+		t.Errorf("behind the last: %q", StageMax)
+	}
+	last := StageFlags
+	for _, r := range Rules {
+		if r.Layer != LayerCopyProcess {
+			if r.Stage != 0 {
+				t.Errorf("%s of layer %s has stage %s", r.ID, r.Layer, r.Stage)
+			}
+			continue
+		}
+		if r.Stage < last {
+			t.Errorf("%s of stage %s comes behind %s", r.ID, r.Stage, last)
+		}
+		last = max(last, r.Stage)
+	}
+}
+
+// failedIn is a failure of a request whose markers up to a stage were passed.
+func failedIn(flags uint64, errno Errno, markers, unwinds, unwound []Stage, passed ...Stage) *Record {
+	r := &Record{Entry: EntryClone, Flags: flags, ExitSignal: 17, Result: -int32(errno), Layer: LayerCopyProcess,
+		Have: HaveFlags | HaveExitSignal | HaveStages}
+	bits := func(list []Stage) (set uint32) {
+		for _, s := range list {
+			set |= 1 << s
+		}
+		return set
+	}
+	r.Progress = Progress{Markers: bits(markers), Unwinds: bits(unwinds), Unwound: bits(unwound)}
+	for _, s := range passed {
+		r.Progress.At[s] = 100 * uint32(s)
+	}
+	return r
+}
+
+func TestFailedStages(t *testing.T) {
+	all := []Stage{StageTask, StageCreds, StageNproc, StagePolicy, StageSched, StageLSM, StageSemundo, StageFiles, StageFS, StageMM,
+		StageNamespaces, StageThread, StagePid, StagePidfd, StageCgroup}
+	undo := []Stage{StageSemundo, StageFS, StageSighand, StageNamespaces, StagePid}
+	for name, c := range map[string]struct {
+		r           *Record
+		first, last Stage
+	}{
+		"no marker passed":           {failedIn(0, EINVAL, all, undo, nil), StageFlags, StageSignals},
+		"between two markers":        {failedIn(0, EAGAIN, all, nil, nil, StageTask, StageCreds, StageNproc), StageNproc, StageMaxThreads},
+		"the stage of a marker":      {failedIn(0, EAGAIN, all, nil, nil, StageTask, StageThread, StagePid), StagePid, StagePidfd},
+		"a marker that flags demand": {failedIn(ClonePidfd, EAGAIN, all, nil, nil, StageTask, StagePid), StagePid, StagePid},
+		"the way out":                {failedIn(0, ENOMEM, all, undo, []Stage{StageSemundo, StageFS, StageSighand}, StageTask, StageFS), StageSignal, StageMM},
+		"not so far on the way out":  {failedIn(0, ENOMEM, all, undo, []Stage{StageSemundo, StageFS}, StageTask, StageFS), StageSighand, StageSighand},
+		"without hooks":              {failedIn(0, ENOMEM, nil, nil, nil), StageFlags, StageLink},
+	} {
+		t.Run(name, func(t *testing.T) {
+			first, last, ok := c.r.FailedStages()
+			if !ok || first != c.first || last != c.last {
+				t.Errorf("%s to %s, %v; want %s to %s", first, last, ok, c.first, c.last)
+			}
+		})
+	}
+	success := failedIn(0, 0, all, nil, nil, StageTask, StagePid)
+	if _, _, ok := success.FailedStages(); ok {
+		t.Error("a success failed in a stage")
+	}
+}
+
+// TestReasonByStage: what errno and evidence leave open, the stage tells; what it leaves
+// open stays so.
+func TestReasonByStage(t *testing.T) {
+	sys := aSystem(t)
+	markers := []Stage{StageTask, StageCreds, StageNproc, StagePolicy, StagePid, StageCgroup, StageSchedClass}
+	for _, c := range []struct {
+		passed    []Stage
+		errno     Errno
+		id        string
+		certainty Certainty
+	}{
+		{[]Stage{StageTask, StageCreds, StageNproc, StagePolicy, StagePid, StageCgroup}, EAGAIN, "pids-limit", Certain},
+		{[]Stage{StageTask, StageCreds, StageNproc, StagePolicy, StagePid}, EAGAIN, "pid-exhausted", Certain},
+		// a scheduler may answer anything in the next stage, which has no marker of its own behind it
+		{[]Stage{StageTask, StageCreds, StageNproc, StagePolicy, StagePid, StageCgroup, StageSchedClass}, EAGAIN, "scx-init-task", Deduced},
+		{[]Stage{StageTask, StageCreds, StageNproc}, EAGAIN, "", Unknown}, // RLIMIT_NPROC or threads-max
+	} {
+		r := failedIn(0, c.errno, markers, nil, nil, c.passed...)
+		reason := ReasonOf(r, &sys)
+		if reason.ID() != c.id || reason.Certainty != c.certainty {
+			t.Errorf("passed %v: %s %s %d candidates; want %s %s", c.passed, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)
+		}
+	}
+}
