@@ -80,6 +80,18 @@ int BPF_PROG(sched_process_exit, struct task_struct *p)
 	return 0;
 }
 
+/* The same where programs on BTF tracepoints can be preempted, and are then not run for another's end. */
+SEC("tracepoint/sched/sched_process_exit")
+int sched_process_exit_classic(void *ctx)
+{
+	struct task_struct *c = (void *)bpf_get_current_task();
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (BPF_CORE_READ(c, signal, live.counter) == 0)
+		bpf_map_delete_elem(&tree, &tgid);
+	return 0;
+}
+
 /*
  * copy_process is the one function that all creators share. Its entry has the request as
  * the kernel took it, and the time.

@@ -142,7 +142,7 @@ func FuzzReason(f *testing.F) {
 var notMade = map[string]string{
 	"audit-nomem": memoryShort, "creds-nomem": memoryShort, "exec-state-nomem": memoryShort, "files-nomem": memoryShort,
 	"fs-nomem": memoryShort, "futex-hash-nomem": memoryShort, "io-nomem": memoryShort, "io-restrict-nomem": memoryShort,
-	"mempolicy-nomem": memoryShort, "mm-nomem": memoryShort, "ns-nomem": memoryShort, "pid-nomem": memoryShort,
+	"mempolicy-nomem": memoryShort, "ns-nomem": memoryShort, "pid-nomem": memoryShort,
 	"semundo-nomem": memoryShort, "shadow-stack": memoryShort, "sighand-nomem": memoryShort, "signal-nomem": memoryShort,
 	"task-nomem": memoryShort, "userns-nomem": memoryShort, "kthread-struct": memoryShort, "perf-inherit": memoryShort,
 
@@ -152,40 +152,34 @@ var notMade = map[string]string{
 	"fatal-signal": race, "newnet-interrupted": race, "pidns-dying": race, "fs-in-exec": race,
 	"signal-pending": "it is no failure: the call is made again",
 
-	"max-threads": wholeMachine, "pid-exhausted": wholeMachine, "pidfd-nfile": wholeMachine, "files-nr-open": wholeMachine,
-	"deb-userns-disabled": wholeMachine, "vm-foreign-timens": "only up to 6.1; the rules test has it",
+	"vm-foreign-timens": "only up to 6.1; the rules test has it",
 
-	"autoreap-with-thread": newer, "autoreap-with-parent": newer, "autoreap-with-exit-signal": newer,
-	"parent-from-autoreap": newer, "nnp-with-thread": newer, "autokill-without-pidfd": newer,
-	"autokill-without-autoreap": newer, "autokill-needs-cap": newer,
-
-	"c3-tail-fault": layout, "newpid-depth": layout, "newpid-userns-not-descendant": layout, "into-cgroup-ns": layout,
-	"into-cgroup-busy": layout, "cpuset-fork": layout,
+	"c3-tail-fault": layout, "newpid-userns-not-descendant": layout, "into-cgroup-ns": layout, "cpuset-fork": layout,
 
 	"lsm-task-alloc": module, "userns-lsm": module, "scx-init-task": module,
 	"tls-desc": "only 32-bit programs pass one", "umh-fs": "only kernels older than the oldest tested have user mode helpers there",
 }
 
 const (
-	memoryShort  = "it takes a kernel without memory at one point"
-	notBuilt     = "every kernel of the matrix is built with it"
-	race         = "it takes an event within microseconds"
-	wholeMachine = "it takes a sysctl of the whole machine"
-	newer        = "only from 7.1 on; older kernels give the same error for another reason"
-	layout       = "its cause takes a layout of namespaces, mounts or controllers that not every machine allows"
-	module       = "it takes a security module or scheduler that refuses"
+	memoryShort = "it takes a kernel without memory at one point"
+	notBuilt    = "every kernel of the matrix is built with it"
+	race        = "it takes an event within microseconds"
+	layout      = "its cause takes a layout of namespaces, mounts or controllers that not every machine allows"
+	module      = "it takes a security module or scheduler that refuses"
 )
 
 // TestReasonsAreMade: each reason is made for real by the load program, or by a request of
 // the oracle's tests against the kernel, or listed with why it cannot be.
 func TestReasonsAreMade(t *testing.T) {
-	source, err := os.ReadFile("../internal/creations/reasons.c")
-	if err != nil {
-		t.Fatal(err)
-	}
 	made := map[string]bool{"pids-limit": true} // cmd/forktrace, TestPidsLimit
-	for _, m := range regexp.MustCompile(`(?m)^ {4}\{"([a-z0-9-]+)",`).FindAllSubmatch(source, -1) {
-		made[string(m[1])] = true
+	for _, file := range []string{"reasons.c", "machine.c"} {
+		source, err := os.ReadFile("../internal/creations/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^ {4}\{"([a-z0-9-]+)",`).FindAllSubmatch(source, -1) {
+			made[string(m[1])] = true
+		}
 	}
 	seen := map[string]bool{}
 	for i := range Rules {

@@ -269,6 +269,7 @@ const (
 	bpfProgKernelCloneFexit         = "kernel_clone_fexit"
 	bpfProgKernelCloneKretprobe     = "kernel_clone_kretprobe"
 	bpfProgSchedProcessExit         = "sched_process_exit"
+	bpfProgSchedProcessExitClassic  = "sched_process_exit_classic"
 	bpfProgSeccompPermitFexit       = "seccomp_permit_fexit"
 	bpfProgSeccompPermitKretprobe   = "seccomp_permit_kretprobe"
 	bpfProgSecureComputingFexit     = "secure_computing_fexit"
@@ -369,6 +370,7 @@ type bpfProgramSpecs struct {
 	KernelCloneFexit         *ebpf.ProgramSpec `ebpf:"kernel_clone_fexit"`
 	KernelCloneKretprobe     *ebpf.ProgramSpec `ebpf:"kernel_clone_kretprobe"`
 	SchedProcessExit         *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
+	SchedProcessExitClassic  *ebpf.ProgramSpec `ebpf:"sched_process_exit_classic"`
 	SeccompPermitFexit       *ebpf.ProgramSpec `ebpf:"seccomp_permit_fexit"`
 	SeccompPermitKretprobe   *ebpf.ProgramSpec `ebpf:"seccomp_permit_kretprobe"`
 	SecureComputingFexit     *ebpf.ProgramSpec `ebpf:"secure_computing_fexit"`
@@ -553,6 +555,7 @@ type bpfPrograms struct {
 	KernelCloneFexit         *ebpf.Program `ebpf:"kernel_clone_fexit"`
 	KernelCloneKretprobe     *ebpf.Program `ebpf:"kernel_clone_kretprobe"`
 	SchedProcessExit         *ebpf.Program `ebpf:"sched_process_exit"`
+	SchedProcessExitClassic  *ebpf.Program `ebpf:"sched_process_exit_classic"`
 	SeccompPermitFexit       *ebpf.Program `ebpf:"seccomp_permit_fexit"`
 	SeccompPermitKretprobe   *ebpf.Program `ebpf:"seccomp_permit_kretprobe"`
 	SecureComputingFexit     *ebpf.Program `ebpf:"secure_computing_fexit"`
@@ -581,6 +584,7 @@ func (p *bpfPrograms) Close() error {
 		p.KernelCloneFexit,
 		p.KernelCloneKretprobe,
 		p.SchedProcessExit,
+		p.SchedProcessExitClassic,
 		p.SeccompPermitFexit,
 		p.SeccompPermitKretprobe,
 		p.SecureComputingFexit,

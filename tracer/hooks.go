@@ -193,6 +193,12 @@ var Hooks = []Hook{
 	},
 
 	{
+		Name: "tracepoint/sched_process_exit", Need: NeedExited, Program: "sched_process_exit_classic", attach: attachSchedExit,
+		rather: (*kernelSide).ratherTracing,
+		Gives:  "the same as tp_btf/sched_process_exit, also of ends that preempt one another",
+		Cost:   "each exit of a task, some tens of nanoseconds",
+	},
+	{
 		Name: "tp_btf/sched_process_exit", Need: NeedExited, Program: "sched_process_exit", attach: attachBTF,
 		Gives: "when a followed process ends, so that its number can be reused by another",
 		Cost:  "each exit of a task, some tens of nanoseconds",

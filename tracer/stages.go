@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/decode"
 )
@@ -66,6 +68,32 @@ var (
 		})}
 )
 
+// StageCost is what the hooks of the stages took of the machine since they were attached,
+// by the kernel's own measure: how often they ran, creations and other callers of the same
+// functions together, and for how long. ok is false where there are none, or the kernel
+// does not measure.
+func (t *Tracer) StageCost() (runs uint64, took time.Duration, ok bool) {
+	for i, a := range t.kernel.working() {
+		if a.Need != NeedStages {
+			continue
+		}
+		stats, err := t.kernel.programs[i].Stats()
+		if err != nil || stats.RunCount == 0 {
+			return 0, 0, false
+		}
+		return stats.RunCount, stats.Runtime, true
+	}
+	return 0, 0, false
+}
+
+// measureStages lets the kernel measure its programs, which costs each run two readings of
+// the clock; a kernel that does not (before 5.8) leaves the cost unknown.
+func (k *kernelSide) measureStages() {
+	if stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME); err == nil {
+		k.held = append(k.held, stats)
+	}
+}
+
 // armStages tells the programs which stages have hooks.
 func (k *kernelSide) armStages() error {
 	for _, l := range k.links {
@@ -76,6 +104,7 @@ func (k *kernelSide) armStages() error {
 		if err := errors.Join(k.variables["markers"].Set(s.markers), k.variables["unwinds"].Set(s.unwinds)); err != nil {
 			return fmt.Errorf("setting the stages that have hooks: %w", err)
 		}
+		k.measureStages()
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,8 @@ type reasonCase struct {
 	Prepared bool   `json:"prepared"`
 	Result   int64  `json:"result"`
 	Want     int64  `json:"want"`
+	Needs    string `json:"needs"` // what a kernel may lack
+	Comm     string `json:"comm"`  // of the creator
 }
 
 // stableReasons are decided by what nobody else can change: they must be certain where the
@@ -33,12 +36,37 @@ var stableReasons = []string{
 
 // ambiguousReasons share their error with another that nothing read at the failure tells
 // from them.
-var ambiguousReasons = []string{"into-cgroup-gone", "into-cgroup-invalid-domain", "into-cgroup-cross-domain"}
+var ambiguousReasons = []string{"into-cgroup-gone", "into-cgroup-invalid-domain", "into-cgroup-cross-domain", "mm-nomem"}
 
 // TestReasons makes causes of refusals and requires that each is named.
 func TestReasons(t *testing.T) {
 	testkit.NeedRoot(t)
-	r := testkit.New(t, "--", testkit.Creations(t), "reasons")
+	checkReasons(t, "reasons")
+}
+
+// TestMachineReasons makes causes that take limits of the whole machine.
+func TestMachineReasons(t *testing.T) {
+	testkit.NeedRoot(t)
+	testkit.NeedGuest(t)
+	checkReasons(t, "machine-reasons")
+}
+
+// TestPidExhausted makes one in a pid namespace of its own.
+func TestPidExhausted(t *testing.T) {
+	testkit.NeedRoot(t)
+	var d report
+	if err := json.Unmarshal(testkit.Output(t, exec.Command(testkit.Forktrace(t), "doctor", "--format", "json")), &d); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(d.Traits, func(r reportTrait) bool { return r.Name == "pid_namespace.pid_max" && r.Present }) {
+		t.Skip("needs: a pid_max of each pid namespace: this kernel has one for the machine")
+	}
+	checkReasons(t, "pid-exhausted")
+}
+
+// checkReasons runs one of the load program's sets of causes.
+func checkReasons(t *testing.T, set string) {
+	r := testkit.New(t, "--", testkit.Creations(t), set)
 	r.Launch(t).WantStatus(t, 0)
 	s := r.Events(t)
 	for line := range bytes.Lines(r.Stdout.Bytes()) {
@@ -52,14 +80,14 @@ func TestReasons(t *testing.T) {
 
 func checkReason(t *testing.T, c *reasonCase, events []testkit.Event) {
 	if !c.Prepared {
-		t.Skipf("needs: %s: its cause cannot be made here", c.Reason)
+		t.Skipf("needs: %s: the cause of %s cannot be made here", c.Needs, c.Reason)
 	}
 	if c.Result != c.Want {
-		t.Skipf("needs: %s: this kernel answers %d, not %d", c.Reason, c.Result, c.Want)
+		t.Skipf("needs: %s: this kernel answers %d, not %d", c.Needs, c.Result, c.Want)
 	}
 	for i := range events {
 		e := &events[i]
-		if e.Creator.Comm != c.Reason[:min(len(c.Reason), 15)] || e.Result != c.Want {
+		if e.Creator.Comm != c.Comm || e.Result != c.Want {
 			continue
 		}
 		switch {

@@ -55,7 +55,7 @@ func TestStagesOfReasons(t *testing.T) {
 		}
 		for i := range s.Creations {
 			e := &s.Creations[i]
-			if !c.Prepared || c.Result != c.Want || e.Creator.Comm != c.Reason[:min(len(c.Reason), 15)] || e.Result != c.Want {
+			if !c.Prepared || c.Result != c.Want || e.Creator.Comm != c.Comm || e.Result != c.Want {
 				continue
 			}
 			if *e.Layer != "copy_process" {

@@ -90,6 +90,7 @@ func runStorm(c *cobra.Command, o *stormOptions) error {
 			return usagef("--duration: %w", err)
 		}
 	}
+	startThreads()
 	if o.protect {
 		if err := protect(); err != nil {
 			return err

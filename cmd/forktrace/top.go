@@ -98,6 +98,7 @@ func runTop(c *cobra.Command, o *topOptions) error {
 	if err := checkWatch(o.rows, o.format, o.plan); err != nil {
 		return err
 	}
+	startThreads()
 	if o.protect {
 		if err := protect(); err != nil {
 			return err

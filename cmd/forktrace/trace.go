@@ -91,6 +91,7 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	if err != nil {
 		return err
 	}
+	startThreads()
 	s := newStream(o, t, out, c.ErrOrStderr())
 	defer s.close()
 
@@ -198,6 +199,10 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 		return nil, err
 	}
 	forks, forksErr := s.tracer.KernelForks()
+	if s.stages != nil {
+		s.stages.HookRuns, s.stages.HookTime, _ = s.tracer.StageCost()
+		s.stages.Creations = totals.Seen.Created
+	}
 	return &output.Summary{
 		Created: totals.Matched.Created, Failed: totals.Matched.Failed, Restarted: totals.Matched.Restarted,
 		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), Missed: totals.Missed, ResumedLost: totals.ResumedLost, TreeFull: totals.TreeFull,

@@ -9,6 +9,8 @@
  *	creations tree DEPTH WIDTH   every process forks WIDTH others and ends, DEPTH generations deep
  *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
  *	creations reasons            makes the causes of refusals and prints the reason to be named
+ *	creations machine-reasons    the same for causes that take the whole machine: in guests only
+ *	creations pid-exhausted      the same for a pid namespace of its own without a free number
  *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
  *	creations fallback           a clone3 that a filter refuses, and the clone in its place
  *	creations livelock N         one attempt that a signal interrupts N times
@@ -60,6 +62,10 @@ int main(int argc, char **argv)
 		return run_kernel();
 	if (argc == 2 && !strcmp(argv[1], "reasons"))
 		return run_reasons();
+	if (argc == 2 && !strcmp(argv[1], "machine-reasons"))
+		return run_machine_reasons();
+	if (argc == 2 && !strcmp(argv[1], "pid-exhausted"))
+		return run_pid_exhausted();
 	if (argc == 2 && !strcmp(argv[1], "limited-user"))
 		return run_limited_user();
 	if (argc == 2 && !strcmp(argv[1], "fallback"))
@@ -71,7 +77,8 @@ int main(int argc, char **argv)
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
 	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | "
-			"reasons | limited-user | fallback | livelock N | bench-KIND N | "
+			"reasons | machine-reasons | pid-exhausted | limited-user | fallback | livelock N | "
+			"bench-KIND N | "
 			"seccomp-bpf CMD...\n");
 	return 2;
 }

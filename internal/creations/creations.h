@@ -26,6 +26,11 @@
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
 #endif
+#ifndef CLONE_AUTOREAP /* 7.1 */
+#define CLONE_AUTOREAP	     0x400000000ULL
+#define CLONE_NNP	     0x800000000ULL
+#define CLONE_PIDFD_AUTOKILL 0x1000000000ULL
+#endif
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
 #endif
@@ -82,7 +87,27 @@ int refuse_call(long nr, int err);
 int run_load(int procs, int n);
 int run_tree(int depth, int width);
 int run_kernel(void);
+
+/* reasons.c: a refusal whose cause is made on purpose; rows of one reason differ in how they come to it */
+struct reason_case {
+	const char *reason;   /* its id */
+	int (*prepare)(void); /* NULL: nothing to prepare */
+	struct raw raw;
+	int want_errno;
+	const char *needs;     /* what a kernel may lack; NULL: nothing but the reason itself */
+	void (*restore)(void); /* in the parent, for what prepare changed of the whole machine */
+	int hold;	       /* keep it for as long as a tracer may take to read limits that BPF cannot */
+};
+int run_reason_cases(const struct reason_case *cases, unsigned n);
+int write_file(const char *file, const char *text);
+/* becomes a user without privileges */
+int ordinary_user(void);
+/* goes on as the first process of a new pid namespace; the one before waits for it */
+int as_init(void);
 int run_reasons(void);
+/* machine.c: causes that take the whole machine, and are made in guests only */
+int run_machine_reasons(void);
+int run_pid_exhausted(void);
 int run_limited_user(void);
 /* attempts.c */
 int run_fallback(void);

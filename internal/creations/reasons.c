@@ -11,7 +11,7 @@
 
 #define ORDINARY_USER 54321
 
-static int write_file(const char *file, const char *text)
+int write_file(const char *file, const char *text)
 {
 	int fd = open(file, O_WRONLY);
 	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
@@ -56,7 +56,7 @@ static int in_chroot(void)
 	return chroot("/proc") || chdir("/");
 }
 
-static int ordinary_user(void)
+int ordinary_user(void)
 {
 	return setgid(ORDINARY_USER) || setuid(ORDINARY_USER);
 }
@@ -113,7 +113,7 @@ static int nested_userns(void)
 }
 
 /* Goes on as the first process of a new pid namespace; the one before waits for it. */
-static int as_init(void)
+int as_init(void)
 {
 	pid_t pid;
 
@@ -125,6 +125,46 @@ static int as_init(void)
 		return -1;
 	if (pid > 0) {
 		waitpid(pid, NULL, 0);
+		_exit(0);
+	}
+	return 0;
+}
+
+/* As deep as pid namespaces can be nested: level 32. */
+static int nested_pidns(void)
+{
+	for (int level = 1; level <= 32; level++)
+		if (as_init())
+			return -1;
+	return 0;
+}
+
+/* Whether clone3 knows CLONE_AUTOREAP and its like: the place for the pidfd keeps it from creating. */
+static int knows_autoreap(void)
+{
+	struct raw r = {SYS_clone3, CLONE_AUTOREAP | CLONE_PIDFD, 0, .bad_pidfd = 1};
+
+	return raw_create(&r) != -EFAULT;
+}
+
+static int user_knows_autoreap(void)
+{
+	return knows_autoreap() || ordinary_user();
+}
+
+static int autoreaped(void)
+{
+	struct args3 a = {.flags = CLONE_AUTOREAP};
+	long pid;
+
+	if (knows_autoreap())
+		return -1;
+	fflush(stdout);
+	pid = syscall(SYS_clone3, &a, sizeof(a));
+	if (pid < 0)
+		return -1;
+	if (pid > 0) {
+		usleep(300000); /* it cannot be waited for */
 		_exit(0);
 	}
 	return 0;
@@ -168,6 +208,20 @@ static int threaded_domain(void)
 	       write_file(cgroup_path(getpid(), "/threaded/cgroup.type"), "threaded");
 }
 
+/* A domain with a controller below it: tasks may be in its leaves alone. */
+static int inner_cgroup(void)
+{
+	const char *own = cgroup_path(getpid(), "");
+
+	if (mkdir(own, 0755) || open_target(""))
+		return -1;
+	/* version 2 hands controllers down level by level */
+	own = cgroup_path(getpid(), "/../cgroup.subtree_control");
+	if (write_file(own, "+memory"))
+		return -1;
+	return write_file(cgroup_path(getpid(), "/cgroup.subtree_control"), "+memory");
+}
+
 static int invalid_cgroup(void)
 {
 	return threaded_domain() || open_target("/invalid");
@@ -194,13 +248,7 @@ static int filtered(void)
 
 static const int busy = 1, outside = -1, any[2] = {12345, 12345};
 
-/* The name of a case is the id of its reason; rows of one id differ in how they come to it. */
-static const struct reason_case {
-	const char *reason;
-	int (*prepare)(void); /* NULL: nothing to prepare */
-	struct raw raw;
-	int want_errno;
-} reason_cases[] = {
+static const struct reason_case reason_cases[] = {
     {"newns-with-fs", NULL, {SYS_clone, CLONE_NEWNS | CLONE_FS, SIGCHLD}, EINVAL},
     {"newuser-with-fs", NULL, {SYS_clone, CLONE_NEWUSER | CLONE_FS, SIGCHLD}, EINVAL},
     {"thread-without-sighand", NULL, {SYS_clone, CLONE_THREAD | CLONE_VM, 0}, EINVAL},
@@ -243,6 +291,39 @@ static const struct reason_case {
     {"newcgroup-quota", without_cgroup, {SYS_clone, CLONE_NEWCGROUP, SIGCHLD}, ENOSPC},
     {"newtime-quota", without_time, {SYS_clone3, CLONE_NEWTIME, SIGCHLD}, ENOSPC},
     {"newpid-foreign-pidns", foreign_pidns, {SYS_clone, CLONE_NEWPID, SIGCHLD}, EINVAL},
+    {"newpid-depth", nested_pidns, {SYS_clone, CLONE_NEWPID, SIGCHLD}, ENOSPC},
+    {"autoreap-with-thread",
+     knows_autoreap,
+     {SYS_clone3, CLONE_AUTOREAP | THREAD, 0},
+     EINVAL,
+     "CLONE_AUTOREAP"},
+    {"autoreap-with-parent",
+     knows_autoreap,
+     {SYS_clone3, CLONE_AUTOREAP | CLONE_PARENT, 0},
+     EINVAL,
+     "CLONE_AUTOREAP"},
+    {"autoreap-with-exit-signal",
+     knows_autoreap,
+     {SYS_clone3, CLONE_AUTOREAP, SIGCHLD},
+     EINVAL,
+     "CLONE_AUTOREAP"},
+    {"parent-from-autoreap", autoreaped, {SYS_clone3, CLONE_PARENT, 0}, EINVAL, "CLONE_AUTOREAP"},
+    {"nnp-with-thread", knows_autoreap, {SYS_clone3, CLONE_NNP | THREAD, 0}, EINVAL, "CLONE_AUTOREAP"},
+    {"autokill-without-pidfd",
+     knows_autoreap,
+     {SYS_clone3, CLONE_PIDFD_AUTOKILL | CLONE_AUTOREAP, 0},
+     EINVAL,
+     "CLONE_AUTOREAP"},
+    {"autokill-without-autoreap",
+     knows_autoreap,
+     {SYS_clone3, CLONE_PIDFD_AUTOKILL | CLONE_PIDFD, SIGCHLD},
+     EINVAL,
+     "CLONE_AUTOREAP"},
+    {"autokill-needs-cap",
+     user_knows_autoreap,
+     {SYS_clone3, CLONE_PIDFD_AUTOKILL | CLONE_PIDFD | CLONE_AUTOREAP, 0},
+     EPERM,
+     "CLONE_AUTOREAP"},
     {"parent-from-init", as_init, {SYS_clone, CLONE_PARENT, SIGCHLD}, EINVAL},
     {"settid-size-gt-32",
      NULL,
@@ -283,6 +364,7 @@ static const struct reason_case {
      others_cgroup,
      {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},
      EACCES},
+    {"into-cgroup-busy", inner_cgroup, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD}, EBUSY},
     {"into-cgroup-invalid-domain",
      invalid_cgroup,
      {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},
@@ -297,17 +379,27 @@ static const struct reason_case {
     {"seccomp-denied", filtered, {SYS_clone3, CLONE_FS, SIGCHLD}, ENOSYS},
 };
 
+#define HOLD_US 400000
+
 static void attempt(const struct reason_case *c)
 {
 	struct raw r = c->raw;
 	int failed;
+	long result;
 
-	/* as a tracer sees it: cut to 15 bytes */
-	prctl(PR_SET_NAME, c->reason);
+	char comm[16]; /* by which its attempt is told from others: numbers of its own pid namespace do not */
+
+	snprintf(comm, sizeof(comm), "%.10s-%04x", c->reason, (unsigned)(getpid() & 0xffff));
+	prctl(PR_SET_NAME, comm);
 	failed = c->prepare && c->prepare();
-	printf("{\"reason\":\"%s\",\"prepared\":%s,\"result\":%ld,\"want\":%d}\n", c->reason,
-	       failed ? "false" : "true", failed ? 0 : raw_create(&r), -c->want_errno);
+	result = failed ? 0 : raw_create(&r);
+	printf("{\"reason\":\"%s\",\"prepared\":%s,\"result\":%ld,\"want\":%d,\"needs\":\"%s\",\"comm\":\"%"
+	       "s\"}\n",
+	       c->reason, failed ? "false" : "true", result, -c->want_errno, c->needs ? c->needs : c->reason,
+	       comm);
 	fflush(stdout);
+	if (c->hold)
+		usleep(HOLD_US);
 	_exit(0);
 }
 
@@ -318,20 +410,27 @@ int run_limited_user(void)
 	return no_processes_left() || raw_create(&r) != -EAGAIN;
 }
 
-int run_reasons(void)
+int run_reason_cases(const struct reason_case *cases, unsigned n)
 {
-	for (unsigned i = 0; i < sizeof(reason_cases) / sizeof(reason_cases[0]); i++) {
+	for (unsigned i = 0; i < n; i++) {
 		pid_t pid;
 
 		fflush(stdout);
 		pid = fork();
 		if (pid == 0)
-			attempt(&reason_cases[i]);
+			attempt(&cases[i]);
 		if (pid < 0 || waitpid(pid, NULL, 0) != pid) {
 			perror("fork");
 			return 1;
 		}
+		if (cases[i].restore)
+			cases[i].restore();
 		remove_cgroups(pid);
 	}
 	return 0;
+}
+
+int run_reasons(void)
+{
+	return run_reason_cases(reason_cases, sizeof(reason_cases) / sizeof(reason_cases[0]));
 }

@@ -18,10 +18,10 @@ import (
 // System tells what holds for every creator of this machine. Not safe for concurrent use.
 type System struct {
 	now  decode.System
-	read time.Time
+	read map[decode.Errno]time.Time // when what an error depends on was read
 }
 
-// systemAge is how old the numbers of threads and pids may be.
+// systemAge is how old numbers that change may be.
 const systemAge = 50 * time.Millisecond
 
 // notBuilt are the conditions that a missing file below /proc/self/ns shows.
@@ -36,18 +36,15 @@ var notBuilt = []struct {
 // NewSystem reads what does not change, for a kernel with these traits. What cannot be read
 // stays unknown.
 func NewSystem(traits decode.Traits) *System {
-	s := &System{}
+	s := &System{read: map[decode.Errno]time.Time{}}
 	s.now.Traits = traits
 	s.now.PageSize = uint64(os.Getpagesize())
 	s.now.TaskSize = taskSize()
-	s.now.NrOpen = orZero(number("/proc/sys/fs/nr_open"))
 	var state decode.State
 	for _, n := range notBuilt {
 		_, err := os.Stat("/proc/self/ns/" + n.file)
 		state.Set(n.condition, errors.Is(err, fs.ErrNotExist))
 	}
-	off, err := os.ReadFile("/proc/sys/kernel/unprivileged_userns_clone") // Debian's own
-	state.Set(decode.CondUsernsCloneOff, err == nil && bytes.Equal(bytes.TrimSpace(off), []byte("0")))
 	s.now.Known, s.now.True = state.Known, state.True
 	return s
 }
@@ -67,14 +64,32 @@ func taskSize() uint64 {
 	return decode.TaskSizeAMD64
 }
 
-// For returns what holds at about the time of a failure. Numbers that no other error than
-// EAGAIN depends on are read for that only.
+// moving are the numbers that change, and that BPF cannot read, by the error that depends
+// on them.
+var moving = map[decode.Errno]func(*decode.System){
+	decode.EAGAIN: func(now *decode.System) {
+		now.MaxThreads = orZero(number("/proc/sys/kernel/threads-max"))
+		now.PidMax = uint32(orZero(number("/proc/sys/kernel/pid_max")))
+		now.Threads = threads()
+	},
+	decode.EMFILE: func(now *decode.System) { now.NrOpen = orZero(number("/proc/sys/fs/nr_open")) },
+	decode.EPERM:  readUsernsClone,
+}
+
+// readUsernsClone reads Debian's own sysctl.
+func readUsernsClone(now *decode.System) {
+	state := decode.State{Known: now.Known, True: now.True}
+	off, err := os.ReadFile("/proc/sys/kernel/unprivileged_userns_clone")
+	state.Set(decode.CondUsernsCloneOff, err == nil && bytes.Equal(bytes.TrimSpace(off), []byte("0")))
+	now.Known, now.True = state.Known, state.True
+}
+
+// For returns what holds at about the time of a failure.
 func (s *System) For(r *decode.Record) *decode.System {
-	if r.Errno() == decode.EAGAIN && time.Since(s.read) > systemAge {
-		s.read = time.Now()
-		s.now.MaxThreads = orZero(number("/proc/sys/kernel/threads-max"))
-		s.now.PidMax = uint32(orZero(number("/proc/sys/kernel/pid_max")))
-		s.now.Threads = threads()
+	errno := r.Errno()
+	if read := moving[errno]; read != nil && time.Since(s.read[errno]) > systemAge {
+		s.read[errno] = time.Now()
+		read(&s.now)
 	}
 	return &s.now
 }

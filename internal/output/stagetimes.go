@@ -17,6 +17,12 @@ import (
 type StageTimes struct {
 	stages [decode.StageMax]*hdrhistogram.Histogram
 	sums   [decode.StageMax]uint64 // ns
+
+	// What the hooks took of the machine, by the kernel's own measure, while it created so
+	// many tasks; runs 0 is unknown.
+	HookRuns  uint64
+	HookTime  time.Duration
+	Creations uint64
 }
 
 // longestStage is the largest time that is told apart; longer ones count as this.
@@ -65,7 +71,12 @@ func (s *StageTimes) WriteText(w io.Writer) error {
 		}
 		fmt.Fprintf(tw, "%.1f\t%.1f%%\t  %s\n", float64(h.Max())/1e3, 100*float64(s.sums[i])/float64(total), decode.StageTable[i].Does)
 	}
-	return tw.Flush()
+	if err := tw.Flush(); err != nil || s.HookRuns == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "the hooks of the stages cost the machine %.1f us for each creation: %d runs of %.0f ns, some of them for other callers\n",
+		float64(s.HookTime.Nanoseconds())/1e3/float64(max(s.Creations, 1)), s.HookRuns, float64(s.HookTime.Nanoseconds())/float64(s.HookRuns))
+	return err
 }
 
 // append adds the table to the summary of a JSON stream.

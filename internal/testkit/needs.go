@@ -15,6 +15,14 @@ func NeedRoot(t testing.TB) {
 	}
 }
 
+// NeedGuest skips a test that changes the whole machine anywhere but in a guest.
+func NeedGuest(t testing.TB) {
+	t.Helper()
+	if !InGuest() {
+		t.Skip("needs: a guest: it changes limits of the whole machine")
+	}
+}
+
 // NeedQuietHost skips a test that measures time or size in an emulated guest.
 func NeedQuietHost(t testing.TB) {
 	t.Helper()

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Refusals whose cause is a limit of the whole machine, made by lowering it for a moment:
+ * for guests only. The one of a pid namespace of its own is for kernels on which that has
+ * a limit of its own (6.14).
+ */
+#define _GNU_SOURCE
+#include "creations.h"
+
+/* The limits that are lowered, and what they were. */
+static struct limit {
+	const char *file;
+	char was[32];
+} limits[] = {
+    {"/proc/sys/kernel/threads-max", ""},
+    {"/proc/sys/kernel/pid_max", ""},
+    {"/proc/sys/fs/nr_open", ""},
+    {"/proc/sys/fs/file-max", ""},
+    {"/proc/sys/vm/overcommit_kbytes", ""},
+    {"/proc/sys/vm/overcommit_memory", ""},
+    {"/proc/sys/kernel/unprivileged_userns_clone", ""},
+};
+
+static void remember_limits(void)
+{
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		int fd = open(limits[i].file, O_RDONLY);
+		ssize_t n = fd < 0 ? 0 : read(fd, limits[i].was, sizeof(limits[i].was) - 1);
+
+		limits[i].was[n > 0 ? n : 0] = 0;
+		close(fd);
+	}
+}
+
+static void restore_limits(void)
+{
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].was[0])
+			write_file(limits[i].file, limits[i].was);
+}
+
+static int few_threads(void)
+{
+	return write_file("/proc/sys/kernel/threads-max", "20"); /* the least (kernel/fork.c: MIN_THREADS) */
+}
+
+/* The least pid_max, and processes that hold its numbers until their namespace's first process ends. */
+static int no_numbers(void)
+{
+	if (as_init() || write_file("/proc/sys/kernel/pid_max", "301"))
+		return -1;
+	for (int i = 0; i < 400; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			pause();
+			_exit(0);
+		}
+		if (pid < 0)
+			return 0;
+	}
+	return -1;
+}
+
+/* A table of files that is longer than a new one may be. */
+static int few_open(void)
+{
+	struct rlimit many = {8192, 8192};
+
+	return setrlimit(RLIMIT_NOFILE, &many) || dup2(0, 4000) < 0 ||
+	       write_file("/proc/sys/fs/nr_open", "1024");
+}
+
+static int few_files(void)
+{
+	return write_file("/proc/sys/fs/file-max", "1") || ordinary_user();
+}
+
+/* Memory that is promised already, and no more promises. */
+static int no_memory_promised(void)
+{
+	size_t size = 64 << 20;
+
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ||
+	       write_file("/proc/sys/vm/overcommit_kbytes", "1") ||
+	       write_file("/proc/sys/vm/overcommit_memory", "2") || ordinary_user();
+}
+
+static int no_user_namespaces(void)
+{
+	return write_file("/proc/sys/kernel/unprivileged_userns_clone", "0") || ordinary_user();
+}
+
+static const struct reason_case machine_cases[] = {
+    {"max-threads", few_threads, {SYS_clone, 0, SIGCHLD}, EAGAIN, .restore = restore_limits, .hold = 1},
+    {"pid-exhausted", no_numbers, {SYS_clone, 0, SIGCHLD}, EAGAIN, .restore = restore_limits, .hold = 1},
+    {"files-nr-open", few_open, {SYS_clone, 0, SIGCHLD}, EMFILE, .restore = restore_limits, .hold = 1},
+    {"pidfd-nfile",
+     few_files,
+     {SYS_clone, CLONE_PIDFD, SIGCHLD},
+     ENFILE,
+     .restore = restore_limits,
+     .hold = 1},
+    {"mm-nomem", no_memory_promised, {SYS_clone, 0, SIGCHLD}, ENOMEM, .restore = restore_limits},
+    {"deb-userns-disabled",
+     no_user_namespaces,
+     {SYS_clone, CLONE_NEWUSER, SIGCHLD},
+     EPERM,
+     "kernel.unprivileged_userns_clone",
+     .restore = restore_limits,
+     .hold = 1},
+};
+
+int run_machine_reasons(void)
+{
+	remember_limits();
+	return run_reason_cases(machine_cases, sizeof(machine_cases) / sizeof(machine_cases[0]));
+}
+
+int run_pid_exhausted(void)
+{
+	static const struct reason_case own = {"pid-exhausted", no_numbers, {SYS_clone, 0, SIGCHLD}, EAGAIN};
+
+	return run_reason_cases(&own, 1);
+}
