@@ -3,7 +3,9 @@
 package main
 
 import (
+	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 )
 
@@ -12,6 +14,17 @@ import (
 // when it is refused one: which must not be when limits are reached that we are there to
 // explain. Beside the runtime's own, tracing has not been seen to need more than ten.
 const spareThreads = 16
+
+// heapLimit is how far the heap may grow before the garbage collector works harder: reading
+// the kernel's types makes some 20 MB of short-lived garbage, tracing hardly any.
+const heapLimit = 20 << 20
+
+// boundMemory keeps the heap near what tracing needs.
+func boundMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" { // else who started us knows better
+		debug.SetMemoryLimit(heapLimit)
+	}
+}
 
 // startThreads makes the runtime have that many threads.
 func startThreads() {

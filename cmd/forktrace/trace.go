@@ -91,6 +91,7 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	if err != nil {
 		return err
 	}
+	boundMemory()
 	startThreads()
 	s := newStream(o, t, out, c.ErrOrStderr())
 	defer s.close()
