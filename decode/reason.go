@@ -107,9 +107,12 @@ func ReasonOf(r *Record, sys *System) Reason {
 	state := stateOf(r, sys)
 	v := viewOf(&req, &state, sys.Traits)
 	at := failedStages(r)
-	if at.known {
-		v.forgetAbsent(passing)
+	if creationBook.explain(&reason, &v, sys.Traits, r, at, errno) || !at.known {
+		return reason
 	}
+	// it failed in that stage: what speaks against its rules is over by now
+	v.forgetAbsent(passing)
+	reason = Reason{}
 	creationBook.explain(&reason, &v, sys.Traits, r, at, errno)
 	return reason
 }
@@ -154,8 +157,9 @@ func ruleByID(id string) *Rule {
 
 // explain weighs the rules that give this error number. First comes one that the request
 // alone decides: the kernel cannot have passed it. Then what was observed of limits, if
-// nothing else may have come before; where two remain, both are listed.
-func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) {
+// nothing else may have come before; where two remain, both are listed. found is false
+// where no rule that gives this error remains.
+func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) (found bool) {
 	var sure *Rule // decided by what cannot have changed
 	var limits, plain, wild, short int
 	var limit, open, other *Rule
@@ -188,6 +192,7 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at
 			break
 		}
 	}
+	found = reason.Count > 0
 	switch {
 	case at.known && reason.Count == 1 && wild == 0: // the kernel passed by no other
 		reason.settle(reason.Candidates[0], Certain)
@@ -205,6 +210,7 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at
 	case reason.Count == 0:
 		b.addWild(reason, v, traits, r, at)
 	}
+	return found
 }
 
 // usualOfFilters says whether seccomp filters are known to answer so: such an answer of a

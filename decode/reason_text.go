@@ -115,6 +115,9 @@ func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	if r.Have&HaveCgroup != 0 && c.PidsV2 && e.PidsUp > 0 {
 		dst = c.appendCgroup(append(dst, " (creator in "...), c.Cgroup, r.CgroupID)
 		dst = append(dst, ')')
+	} else if e.PidsUp > 0 { // in a hierarchy of version 1, where the creator's own path is not known
+		dst = strconv.AppendUint(append(dst, " ("...), uint64(e.PidsUp), 10)
+		dst = append(dst, " above the creator's own)"...)
 	}
 	return dst
 }

@@ -104,9 +104,10 @@ func TestReasonByStage(t *testing.T) {
 		{[]Stage{StageTask, StageCreds, StageNproc, StagePolicy, StagePid}, EAGAIN, "pid-exhausted", Certain},
 		// a scheduler may answer anything in the next stage, which has no marker of its own behind it
 		{[]Stage{StageTask, StageCreds, StageNproc, StagePolicy, StagePid, StageCgroup, StageSchedClass}, EAGAIN, "scx-init-task", Deduced},
-		{[]Stage{StageTask, StageCreds, StageNproc}, EAGAIN, "", Unknown}, // RLIMIT_NPROC or threads-max
+		{[]Stage{StageTask, StageCreds, StageNproc}, EAGAIN, "nproc-limit", Certain}, // there is room for threads
 	} {
 		r := failedIn(0, c.errno, markers, nil, nil, c.passed...)
+		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownPids | KnownParentChain | KnownCreator, NprocCount: 5, NprocLimit: 5, PidsLimit: 10}
 		reason := ReasonOf(r, &sys)
 		if reason.ID() != c.id || reason.Certainty != c.certainty {
 			t.Errorf("passed %v: %s %s %d candidates; want %s %s", c.passed, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)

@@ -54,7 +54,9 @@ func (t *Text) appendStages(dst []byte, r *decode.Record) []byte {
 		} else if label := decode.StageTable[first].Label; label != "" {
 			dst = append(append(dst, ", left by "...), label...)
 		}
-		dst = append(dst, ';')
+		if r.Progress.At != (decode.Progress{}).At {
+			dst = append(dst, ';')
+		}
 	}
 	eachStage(r, func(s decode.Stage, ns uint64) {
 		dst = append(append(append(dst, ' '), s.String()...), ' ')
