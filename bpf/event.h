@@ -172,6 +172,7 @@ struct evidence {
 	__u64 memory_cgroup;
 	__s64 memory_usage;
 	__s64 memory_limit;
+	__u64 memory_failcnt; /* how often its limit has been met */
 	__u64 nofile_limit;
 	__u64 args_size;
 	__u64 args[CLONE_ARGS_WORDS]; /* struct clone_args as it is in user memory now */
@@ -293,13 +294,13 @@ struct event {
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 344
-#define EVENT_FAILURE 608
+#define EVENT_FAILURE 616
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 744, "wire size");
+_Static_assert(sizeof(struct event) == 752, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

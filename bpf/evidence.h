@@ -254,6 +254,7 @@ READER evidence_memory(struct evidence *v, __u64 at)
 		if (!up || limit - usage < v->memory_limit - v->memory_usage) {
 			v->memory_usage = usage;
 			v->memory_limit = limit;
+			v->memory_failcnt = KREAD(memcg, memory.failcnt);
 			v->memory_cgroup = css_cgroup_id(css);
 		}
 		v->known |= KNOWN_MEMORY;

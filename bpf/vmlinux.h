@@ -183,6 +183,7 @@ struct pids_cgroup {
 struct page_counter {
 	atomic_long_t usage;
 	unsigned long max;
+	unsigned long failcnt;
 };
 
 struct mem_cgroup {

@@ -50,6 +50,7 @@ type Evidence struct {
 	MemoryCgroup   uint64                 // id of the memory cgroup with least left (KnownMemory)
 	MemoryUsage    int64                  // pages
 	MemoryLimit    int64                  // pages
+	MemoryFailcnt  uint64                 // how often that limit was met
 	NofileLimit    uint64                 // soft RLIMIT_NOFILE (KnownFiles)
 	ArgsSize       uint64                 // clone3's second argument (KnownArgs)
 	Args           [cloneArgsWords]uint64 // struct clone_args as user memory has it afterwards
@@ -96,33 +97,34 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.MemoryCgroup = le.Uint64(w[64:])
 	e.MemoryUsage = int64(le.Uint64(w[72:]))
 	e.MemoryLimit = int64(le.Uint64(w[80:]))
-	e.NofileLimit = le.Uint64(w[88:])
-	e.ArgsSize = le.Uint64(w[96:])
+	e.MemoryFailcnt = le.Uint64(w[88:])
+	e.NofileLimit = le.Uint64(w[96:])
+	e.ArgsSize = le.Uint64(w[104:])
 	for i := range e.Args {
-		e.Args[i] = le.Uint64(w[104+8*i:])
+		e.Args[i] = le.Uint64(w[112+8*i:])
 	}
-	e.Known = Known(le.Uint32(w[192:]))
-	e.NprocUp = le.Uint32(w[196:])
-	e.PidsUp = le.Uint32(w[200:])
-	e.UserLevel = le.Uint32(w[204:])
-	e.Policy = int32(le.Uint32(w[208:]))
-	e.Pidns = le.Uint32(w[212:])
-	e.PidnsLevel = le.Uint32(w[216:])
-	e.PidnsAllocated = le.Uint32(w[220:])
-	e.PidnsMax = le.Uint32(w[224:])
-	e.EUID = le.Uint32(w[228:])
-	e.SeccompMode = w[232]
-	e.PidnsInit = w[233] != 0
-	e.Chrooted = w[234] != 0
-	e.Unmapped = w[235] != 0
-	e.ArgsFault = w[236] != 0
-	e.SetTidFault = w[237] != 0
-	e.Tail = w[238]
-	e.TargetBad = w[239] != 0
-	e.FSInExec = w[240] != 0
-	e.MaxFds = le.Uint32(w[244:])
-	e.SenderSignal = int32(le.Uint32(w[248:]))
-	e.SenderCode = int32(le.Uint32(w[252:]))
-	e.SenderPid = int32(le.Uint32(w[256:]))
-	e.SenderUID = le.Uint32(w[260:])
+	e.Known = Known(le.Uint32(w[200:]))
+	e.NprocUp = le.Uint32(w[204:])
+	e.PidsUp = le.Uint32(w[208:])
+	e.UserLevel = le.Uint32(w[212:])
+	e.Policy = int32(le.Uint32(w[216:]))
+	e.Pidns = le.Uint32(w[220:])
+	e.PidnsLevel = le.Uint32(w[224:])
+	e.PidnsAllocated = le.Uint32(w[228:])
+	e.PidnsMax = le.Uint32(w[232:])
+	e.EUID = le.Uint32(w[236:])
+	e.SeccompMode = w[240]
+	e.PidnsInit = w[241] != 0
+	e.Chrooted = w[242] != 0
+	e.Unmapped = w[243] != 0
+	e.ArgsFault = w[244] != 0
+	e.SetTidFault = w[245] != 0
+	e.Tail = w[246]
+	e.TargetBad = w[247] != 0
+	e.FSInExec = w[248] != 0
+	e.MaxFds = le.Uint32(w[252:])
+	e.SenderSignal = int32(le.Uint32(w[256:]))
+	e.SenderCode = int32(le.Uint32(w[260:]))
+	e.SenderPid = int32(le.Uint32(w[264:]))
+	e.SenderUID = le.Uint32(w[268:])
 }

@@ -84,6 +84,10 @@ type System struct {
 	MaxThreads uint64 // sysctl kernel.threads-max
 	NrOpen     uint64 // sysctl fs.nr_open
 	Threads    uint64 // tasks of the machine at about the time of the failure
+	// Memory that is promised, and may be, in KiB, and the sysctl vm.overcommit_memory: read
+	// for ENOMEM only. The limit holds where the latter is 2.
+	Committed, CommitLimit uint64
+	Overcommit             uint8
 	// Known and True are conditions of the machine: what is not built in, sysctls.
 	Known, True ConditionSet
 

@@ -79,7 +79,11 @@ func appendRule(dst []byte, rule *Rule, r *Record, c *ReasonContext) []byte {
 			return dst
 		}
 	}
-	return append(dst, strings.TrimSuffix(rule.Sentence, ".")...)
+	dst = append(dst, strings.TrimSuffix(rule.Sentence, ".")...)
+	if rule.When.meets(memory) {
+		return appendMemory(dst, r, c)
+	}
+	return dst
 }
 
 // AppendFix appends what moves the limit or mends the request, or nothing if the reason is
@@ -141,15 +145,23 @@ func fixPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	return append(c.Path(append(dst, "raise pids.max of "...), path), " (docker run --pids-limit N for a container)"...)
 }
 
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 // appendNproc: user 1000 has 4096 processes and threads, and RLIMIT_NPROC is 4096.
 func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
 	dst = strconv.AppendUint(append(dst, "user "...), uint64(r.UID), 10)
 	dst = strconv.AppendInt(append(dst, " has "...), e.NprocCount, 10)
-	dst = strconv.AppendUint(append(dst, " processes and threads, and RLIMIT_NPROC is "...), e.NprocLimit, 10)
+	dst = append(dst, plural(e.NprocCount, " process or thread", " processes and threads")...)
+	dst = strconv.AppendUint(append(dst, ", and RLIMIT_NPROC is "...), e.NprocLimit, 10)
 	if e.NprocUp > 0 {
-		dst = strconv.AppendUint(append(dst, ", "...), uint64(e.NprocUp), 10)
-		dst = append(dst, " user namespaces above its own"...)
+		dst = strconv.AppendUint(append(dst, ", counted "...), uint64(e.NprocUp), 10)
+		dst = append(append(dst, plural(int64(e.NprocUp), " user namespace", " user namespaces")...), " above its own"...)
 	}
 	return dst
 }
@@ -206,9 +218,17 @@ func appendUserDepth(dst []byte, r *Record, _ *ReasonContext) []byte {
 // cause of ENOMEM: what a task takes at once, stack and page tables.
 const nearMemory = 64
 
-// appendMemory names a memory cgroup that is at its limit.
+// strictOvercommit is the value of vm.overcommit_memory with which no more than CommitLimit
+// is promised (OVERCOMMIT_NEVER, include/uapi/linux/mman.h).
+const strictOvercommit = 2
+
+// appendMemory names a memory cgroup that is at its limit, and promises that are.
 func appendMemory(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
+	if s := c.System; r.Errno() == ENOMEM && s != nil && s.Overcommit == strictOvercommit {
+		dst = strconv.AppendUint(append(dst, "; vm.overcommit_memory is 2 and "...), s.Committed, 10)
+		dst = strconv.AppendUint(append(dst, " kB are promised of "...), s.CommitLimit, 10)
+	}
 	if r.Errno() != ENOMEM || e.Known&KnownMemory == 0 || e.MemoryLimit-e.MemoryUsage > nearMemory {
 		return dst
 	}

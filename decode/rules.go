@@ -23,6 +23,14 @@ type Rule struct {
 	Source   string // file and function; Linux 7.3 where no version is given
 }
 
+// TellsApart says what to look at to tell the rule from others that give the same error.
+func (r *Rule) TellsApart() string {
+	if r.Evidence == "" {
+		return "The request alone shows it."
+	}
+	return r.Evidence
+}
+
 // IsEarly says whether the rule is checked before anything is made for the child, so that
 // a request which it refuses costs one system call and leaves nothing behind.
 func (r *Rule) IsEarly() bool {

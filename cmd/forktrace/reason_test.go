@@ -110,37 +110,43 @@ func checkReason(t *testing.T, c *reasonCase, events []testkit.Event) {
 	t.Errorf("the attempt was not seen: %+v", c)
 }
 
-// newPidsCgroup makes a cgroup that counts tasks, in whichever hierarchy that is possible,
-// and one below it; both are removed after the test. It returns the directory and the path
-// in the hierarchy.
-func newPidsCgroup(t *testing.T) (dir, path string) {
+// newCgroup makes a cgroup with a controller, in whichever hierarchy that is possible; it is
+// removed after the test. It returns the directory and the path in the hierarchy.
+func newCgroup(t *testing.T, controller string) (dir, path string) {
 	t.Helper()
-	h, err := host.OpenController("pids")
+	h, err := host.OpenController(controller)
 	if err != nil {
-		t.Skipf("needs: the pids controller: %v", err)
+		t.Skipf("needs: the %s controller: %v", controller, err)
 	}
 	defer h.Close()
-	path = fmt.Sprintf("/forktrace-pids-%d", os.Getpid())
+	path = fmt.Sprintf("/forktrace-%s-%d", controller, os.Getpid())
 	dir = filepath.Join(h.Root(), path)
-	inner := filepath.Join(dir, "inner")
 	// version 2 hands controllers down level by level; version 1 has no such file
-	for _, d := range []string{h.Root(), dir} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			t.Skipf("needs: the pids controller: %v", err)
-		}
-		_ = os.WriteFile(filepath.Join(d, "cgroup.subtree_control"), []byte("+pids"), 0)
+	_ = os.WriteFile(filepath.Join(h.Root(), "cgroup.subtree_control"), []byte("+"+controller), 0)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Skipf("needs: the %s controller: %v", controller, err)
 	}
-	if err := os.MkdirAll(inner, 0o755); err != nil {
+	t.Cleanup(func() {
+		testkit.Eventually(t, "an empty cgroup", func() error { return os.Remove(dir) })
+	})
+	return dir, path
+}
+
+// newPidsCgroup makes a cgroup that counts tasks, and one below it.
+func newPidsCgroup(t *testing.T) (dir, path string) {
+	t.Helper()
+	dir, path = newCgroup(t, "pids")
+	_ = os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+pids"), 0)
+	inner := filepath.Join(dir, "inner")
+	if err := os.Mkdir(inner, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		testkit.Eventually(t, "an empty cgroup", func() error { return os.Remove(inner) })
+	})
 	if _, err := os.Stat(filepath.Join(inner, "pids.max")); err != nil {
 		t.Skipf("needs: the pids controller: %v", err)
 	}
-	t.Cleanup(func() {
-		for _, d := range []string{inner, dir} {
-			testkit.Eventually(t, "an empty cgroup", func() error { return os.Remove(d) })
-		}
-	})
 	return dir, path
 }
 
@@ -185,6 +191,38 @@ func limitPids(t *testing.T, dir, limit string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, "pids.max"), []byte(limit), 0); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// memoryFiles are the files of a memory cgroup for its use and its limit, by version.
+var memoryFiles = [][2]string{{"memory.current", "memory.max"}, {"memory.usage_in_bytes", "memory.limit_in_bytes"}}
+
+// TestMemoryLimit: a fork for which its memory cgroup has no room names that cgroup, beside
+// the candidates that error and request leave.
+func TestMemoryLimit(t *testing.T) {
+	testkit.NeedRoot(t)
+	dir, path := newCgroup(t, "memory")
+	var files [2]string
+	for _, f := range memoryFiles {
+		if _, err := os.Stat(filepath.Join(dir, f[1])); err == nil {
+			files = f
+		}
+	}
+	if files[0] == "" {
+		t.Skip("needs: the memory controller: it has no limit here")
+	}
+	e := refusedIn(t, dir, fmt.Sprintf("exec %s memory-limit %s %s", testkit.Creations(t), filepath.Join(dir, files[0]), filepath.Join(dir, files[1])))[0]
+	if *e.Errno != "ENOMEM" || e.Reason == nil {
+		t.Fatalf("%s, reason %+v", describe(&e), e.Reason)
+	}
+	if e.Reason.ID != "mm-nomem" && !slices.Contains(e.Reason.Candidates, "mm-nomem") {
+		t.Errorf("reason %+v", e.Reason)
+	}
+	if !strings.Contains(e.Reason.Text, "memory.max of "+path+" is reached") {
+		t.Errorf("text %q, evidence %v", e.Reason.Text, e.Evidence)
+	}
+	if n, _ := e.Evidence["memory_failcnt"].(float64); n == 0 {
+		t.Errorf("the limit was never met: %v", e.Evidence)
 	}
 }
 

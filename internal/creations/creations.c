@@ -11,6 +11,8 @@
  *	creations reasons            makes the causes of refusals and prints the reason to be named
  *	creations machine-reasons    the same for causes that take the whole machine: in guests only
  *	creations pid-exhausted      the same for a pid namespace of its own without a free number
+ *	creations memory-limit USAGE LIMIT
+ *	                             one attempt in a memory cgroup, whose files these are, without room
  *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
  *	creations fallback           a clone3 that a filter refuses, and the clone in its place
  *	creations livelock N         one attempt that a signal interrupts N times
@@ -66,6 +68,8 @@ int main(int argc, char **argv)
 		return run_machine_reasons();
 	if (argc == 2 && !strcmp(argv[1], "pid-exhausted"))
 		return run_pid_exhausted();
+	if (argc == 4 && !strcmp(argv[1], "memory-limit"))
+		return run_memory_limit(argv[2], argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "limited-user"))
 		return run_limited_user();
 	if (argc == 2 && !strcmp(argv[1], "fallback"))
@@ -77,7 +81,8 @@ int main(int argc, char **argv)
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
 	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | "
-			"reasons | machine-reasons | pid-exhausted | limited-user | fallback | livelock N | "
+			"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
+			"limited-user | fallback | livelock N | "
 			"bench-KIND N | "
 			"seccomp-bpf CMD...\n");
 	return 2;

@@ -108,6 +108,7 @@ int run_reasons(void);
 /* machine.c: causes that take the whole machine, and are made in guests only */
 int run_machine_reasons(void);
 int run_pid_exhausted(void);
+int run_memory_limit(const char *usage, const char *limit);
 int run_limited_user(void);
 /* attempts.c */
 int run_fallback(void);

@@ -86,6 +86,29 @@ static int no_memory_promised(void)
 	       write_file("/proc/sys/vm/overcommit_memory", "2") || ordinary_user();
 }
 
+/*
+ * The page tables of a copy of so much memory are more than a processor charges in advance.
+ * The kernel kills the process, as nothing else in the cgroup can be, and so fails its fork.
+ */
+int run_memory_limit(const char *usage, const char *limit)
+{
+	const size_t size = 192 << 20;
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char used[32] = "", text[32];
+	int fd = open(usage, O_RDONLY);
+
+	if (memory == MAP_FAILED || fd < 0)
+		return 1;
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	memset(memory, 1, size);
+	if (read(fd, used, sizeof(used) - 1) <= 0)
+		return 1;
+	snprintf(text, sizeof(text), "%llu", strtoull(used, NULL, 10) + (64 << 10));
+	if (write_file(limit, text))
+		return 1;
+	return fork() < 0 ? 0 : 1;
+}
+
 static int no_user_namespaces(void)
 {
 	return write_file("/proc/sys/kernel/unprivileged_userns_clone", "0") || ordinary_user();

@@ -68,6 +68,20 @@ static int no_processes_left(void)
 	return ordinary_user() || setrlimit(RLIMIT_NPROC, &none);
 }
 
+/* A user namespace is made with its creator's limit, which then holds above all that is allowed inside. */
+static int none_left_above(void)
+{
+	struct rlimit one, many;
+
+	if (getrlimit(RLIMIT_NPROC, &many))
+		return -1;
+	many.rlim_cur = many.rlim_max;
+	one = many;
+	one.rlim_cur = 1;
+	return setrlimit(RLIMIT_NPROC, &one) || ordinary_user() || unshare(CLONE_NEWUSER) ||
+	       setrlimit(RLIMIT_NPROC, &many);
+}
+
 static int no_descriptors_left(void)
 {
 	struct rlimit none = {0, 0};
@@ -276,6 +290,7 @@ static const struct reason_case reason_cases[] = {
     {"pidfd-no-fd", no_descriptors_left, {SYS_clone, CLONE_PIDFD, SIGCHLD}, EMFILE},
     {"ns-needs-admin", ordinary_user, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, EPERM},
     {"nproc-limit", no_processes_left, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+    {"nproc-limit", none_left_above, {SYS_clone, 0, SIGCHLD}, EAGAIN, "RLIMIT_NPROC of each user namespace"},
     {"pidns-dead", dead_pidns, {SYS_clone, 0, SIGCHLD}, ENOMEM},
     {"thread-foreign-pidns", foreign_pidns, {SYS_clone, THREAD, 0}, EINVAL},
     {"sched-deadline", deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"github.com/forktrace/forktrace/decode"
 )
 
@@ -73,7 +75,21 @@ var moving = map[decode.Errno]func(*decode.System){
 		now.Threads = threads()
 	},
 	decode.EMFILE: func(now *decode.System) { now.NrOpen = orZero(number("/proc/sys/fs/nr_open")) },
+	decode.ENOMEM: readCommitted,
 	decode.EPERM:  readUsernsClone,
+}
+
+// readCommitted reads how much memory is promised; what cannot be read is 0.
+func readCommitted(now *decode.System) {
+	now.Overcommit = uint8(orZero(number("/proc/sys/vm/overcommit_memory")))
+	now.Committed, now.CommitLimit = 0, 0
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return
+	}
+	if m, err := fs.Meminfo(); err == nil {
+		now.Committed, now.CommitLimit = orZero(m.CommittedAS), orZero(m.CommitLimit)
+	}
 }
 
 // readUsernsClone reads Debian's own sysctl.

@@ -75,6 +75,13 @@ func (j *JSON) appendReason(o *object, r *decode.Record) {
 		}
 		o.buf = append(o.buf, ']')
 		o.some = true
+		o.key("tell_apart")
+		o.buf = append(o.buf, '[')
+		for _, c := range reason.List() {
+			o.element()
+			o.buf = appendJSONString(o.buf, []byte(c.TellsApart()))
+		}
+		o.buf = append(o.buf, ']')
 	}
 	o.close()
 	j.appendEvidence(o, r)
@@ -110,6 +117,7 @@ var evidenceFields = []evidenceField{
 	{"memory_cgroup_id", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryCgroup }},
 	{"memory_usage_pages", decode.KnownMemory, func(e *decode.Evidence) uint64 { return uint64(e.MemoryUsage) }},
 	{"memory_limit_pages", decode.KnownMemory, func(e *decode.Evidence) uint64 { return uint64(e.MemoryLimit) }},
+	{"memory_failcnt", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryFailcnt }},
 	{"nofile_limit", decode.KnownFiles, func(e *decode.Evidence) uint64 { return e.NofileLimit }},
 	{"clone_args_size", decode.KnownArgs, func(e *decode.Evidence) uint64 { return e.ArgsSize }},
 }
@@ -137,6 +145,11 @@ func (j *JSON) appendEvidence(o *object, r *decode.Record) {
 	if e.Known&decode.KnownSignals != 0 {
 		o.hex("pending", e.Pending)
 		o.hex("blocked", e.Blocked)
+	}
+	if s := j.reasons.ctx.System; r.Errno() == decode.ENOMEM && s != nil && s.CommitLimit != 0 {
+		o.uint("overcommit_memory", uint64(s.Overcommit))
+		o.uint("committed_kb", s.Committed)
+		o.uint("commit_limit_kb", s.CommitLimit)
 	}
 	appendSender(o, e)
 	if e.Known&decode.KnownPidns != 0 {

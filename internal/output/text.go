@@ -138,6 +138,12 @@ func (t *Text) appendFailure(r *decode.Record, line int) {
 		sentence = append(sentence, " (deduced)"...)
 	}
 	t.buf = t.appendReason(t.buf, line, string(sentence))
+	if t.opts.Verbose {
+		for _, c := range reason.List() {
+			t.buf = append(append(append(t.buf, "    "...), c.ID...), ": "...)
+			t.buf = append(append(t.buf, c.TellsApart()...), '\n')
+		}
+	}
 	if fix := t.reasons.fix(r, &reason); len(fix) > 0 {
 		at := len(t.buf)
 		t.buf = append(append(t.buf, "    fix: "...), fix...)
