@@ -101,6 +101,7 @@ func (t *Text) Creation(r *decode.Record) error {
 	}
 	if t.opts.Verbose {
 		t.buf = t.appendDetails(t.buf, r)
+		t.buf = t.appendEvidence(t.buf, r)
 	}
 	if t.opts.Check != nil {
 		t.buf = t.appendViolationLines(t.buf, t.opts.Check(r))
