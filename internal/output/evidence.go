@@ -18,9 +18,9 @@ type evidenceField struct {
 
 // What stands for no limit.
 const (
-	noRlimit = 1 << 62     // RLIM_INFINITY is all bits
-	noPids   = 1<<22 + 1   // PIDS_MAX: PID_MAX_LIMIT + 1 (kernel/cgroup/pids.c)
-	noPages  = 1<<63/65536 // PAGE_COUNTER_MAX: LONG_MAX by the page size, 64 KiB at most
+	noRlimit = 1 << 62         // RLIM_INFINITY is all bits
+	noPids   = 1<<22 + 1       // PIDS_MAX: PID_MAX_LIMIT + 1 (kernel/cgroup/pids.c)
+	noPages  = 1 << 63 / 65536 // PAGE_COUNTER_MAX: LONG_MAX by the page size, 64 KiB at most
 )
 
 // of is the number; ok is false where it is not known, or there is no limit.
