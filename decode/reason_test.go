@@ -154,7 +154,7 @@ var notMade = map[string]string{
 
 	"vm-foreign-timens": "only up to 6.1; the rules test has it",
 
-	"c3-tail-fault": layout, "newpid-userns-not-descendant": layout, "into-cgroup-ns": layout, "cpuset-fork": layout,
+	"into-cgroup-ns": layout, "cpuset-fork": layout,
 
 	"lsm-task-alloc": module, "userns-lsm": module, "scx-init-task": module,
 	"tls-desc": "only 32-bit programs pass one", "umh-fs": "only kernels older than the oldest tested have user mode helpers there",

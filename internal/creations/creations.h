@@ -51,6 +51,7 @@ struct raw {
 	int null_args; /* clone3: the struct cannot be read */
 	int tail;      /* clone3: a non-zero byte behind the known struct */
 	int zero_size; /* clone3: size 0 */
+	int at_edge;   /* clone3: no memory behind the known struct */
 };
 
 /* raw.c: a creation by the bare system call, whose child ends at once */

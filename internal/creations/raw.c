@@ -45,6 +45,18 @@ static long create_and_exit(long nr, long a, long b, long c, long d, long e)
 
 static int ptid, ctid, pidfd = -1;
 
+/* A copy of the struct that ends where the mapped memory does. */
+static long at_edge(const struct args3 *a)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *two = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (two == MAP_FAILED)
+		return 0;
+	munmap(two + page, page);
+	return (long)memcpy(two + page - sizeof(*a), a, sizeof(*a));
+}
+
 static long create3(const struct raw *r)
 {
 	struct {
@@ -65,6 +77,8 @@ static long create3(const struct raw *r)
 	s.a.set_tid_size = r->set_tid_size;
 	s.a.cgroup = r->cgroup;
 	s.tail = r->tail;
+	if (r->at_edge)
+		return create_and_exit(SYS_clone3, at_edge(&s.a), size, 0, 0, 0);
 	return create_and_exit(SYS_clone3, r->null_args ? 8 : (long)&s, size, 0, 0, 0);
 }
 

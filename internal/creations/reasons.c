@@ -144,6 +144,43 @@ int as_init(void)
 	return 0;
 }
 
+/* In a pid namespace that a user namespace below the own one owns. */
+static int in_others_pidns(void)
+{
+	int made[2], fd;
+	char file[64], byte;
+	pid_t owner, pid;
+
+	if (pipe(made))
+		return -1;
+	fflush(stdout);
+	owner = fork();
+	if (owner == 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+			_exit(1);
+		pid = fork(); /* the namespace's first process, which ends when its parent does */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pid < 0 || (pid == 0 && write(made[1], "x", 1) != 1))
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	close(made[1]);
+	snprintf(file, sizeof(file), "/proc/%d/ns/pid_for_children", owner);
+	if (owner < 0 || read(made[0], &byte, 1) != 1)
+		return -1;
+	fd = open(file, O_RDONLY);
+	if (fd < 0 || setns(fd, CLONE_NEWPID))
+		return -1;
+	pid = fork();
+	if (pid > 0) {
+		waitpid(pid, NULL, 0);
+		kill(owner, SIGKILL);
+		_exit(0);
+	}
+	return pid;
+}
+
 /* As deep as pid namespaces can be nested: level 32. */
 static int nested_pidns(void)
 {
@@ -273,6 +310,7 @@ static const struct reason_case reason_cases[] = {
     {"c3-size-gt-page", NULL, {SYS_clone3, 0, SIGCHLD, .size = 1 << 20}, E2BIG},
     {"c3-size-lt-ver0", NULL, {SYS_clone3, 0, SIGCHLD, .zero_size = 1}, EINVAL},
     {"c3-tail-nonzero", NULL, {SYS_clone3, 0, SIGCHLD, .size = 96, .tail = 1}, E2BIG},
+    {"c3-tail-fault", NULL, {SYS_clone3, 0, SIGCHLD, .size = 96, .at_edge = 1}, EFAULT},
     {"c3-args-fault", NULL, {SYS_clone3, 0, SIGCHLD, .null_args = 1}, EFAULT},
     {"unknown-flag", NULL, {SYS_clone3, 1ULL << 60, SIGCHLD}, EINVAL},
     {"stack-without-size", NULL, {SYS_clone3, 0, SIGCHLD, .stack = 4096}, EINVAL},
@@ -306,6 +344,7 @@ static const struct reason_case reason_cases[] = {
     {"newcgroup-quota", without_cgroup, {SYS_clone, CLONE_NEWCGROUP, SIGCHLD}, ENOSPC},
     {"newtime-quota", without_time, {SYS_clone3, CLONE_NEWTIME, SIGCHLD}, ENOSPC},
     {"newpid-foreign-pidns", foreign_pidns, {SYS_clone, CLONE_NEWPID, SIGCHLD}, EINVAL},
+    {"newpid-userns-not-descendant", in_others_pidns, {SYS_clone, CLONE_NEWPID, SIGCHLD}, EINVAL},
     {"newpid-depth", nested_pidns, {SYS_clone, CLONE_NEWPID, SIGCHLD}, ENOSPC},
     {"autoreap-with-thread",
      knows_autoreap,
