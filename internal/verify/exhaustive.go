@@ -158,7 +158,7 @@ func (s *sweep) issueOthers() error {
 	for i, word := range s.others {
 		r := decode.Request{Entry: decode.EntryClone, Flags: uint64(word), ParentTid: placePidfd}
 		p := s.v.predict(&r, &s.v.state, s.v.Traits)
-		a, err := s.v.Executor.Issue(&r, 0)
+		a, err := s.v.Executor.Issue(&r, 0, "")
 		if err != nil {
 			return fmt.Errorf("clone %#x: %w", word, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Report is what a run comes to. As JSON it is what --baseline reads.
@@ -90,16 +91,40 @@ func (r *Report) writeText(w io.Writer) error {
 			e.Early+e.Late+e.Accepted+e.Open, e.Early, e.Late, e.Accepted, e.Open, e.Issued, e.Seconds, e.Diverged)
 	}
 	for _, res := range r.all() {
-		if line := res.explain(); line != "" {
+		if line := res.explain(); line != "" && res.Outcome != Skipped {
 			fmt.Fprintln(w, line)
 		}
 	}
+	r.writeSkipped(w)
 	verdict := "conforms"
 	if r.Diverges() {
 		verdict = "diverges"
 	}
 	_, err := fmt.Fprintf(w, "Linux %s %s %s\n", r.Kernel, r.Machine, verdict)
 	return err
+}
+
+// writeSkipped writes a line for each reason for which cases were left out.
+func (r *Report) writeSkipped(w io.Writer) {
+	type reason struct{ suite, text string }
+	var reasons []reason
+	names := map[reason][]string{}
+	for _, res := range r.Results {
+		if key := (reason{res.Suite, res.Reason}); res.Outcome == Skipped {
+			if names[key] == nil {
+				reasons = append(reasons, key)
+			}
+			names[key] = append(names[key], res.Name)
+		}
+	}
+	for _, key := range reasons {
+		list, n := names[key], len(names[key])
+		more := ""
+		if n > 3 {
+			list, more = list[:3], fmt.Sprintf(" and %d more", n-3)
+		}
+		fmt.Fprintf(w, "%s: %d left out: %s: %s%s\n", key.suite, n, key.text, strings.Join(list, ", "), more)
+	}
 }
 
 // explain is what there is to say about a result, "" for one that conforms.
@@ -112,11 +137,15 @@ func (r *Result) explain() string {
 	if r.Reason != "" {
 		note = "; " + r.Reason
 	}
+	promise := ""
+	if r.Promise != "" {
+		promise = " to \"" + r.Promise + "\""
+	}
 	switch r.Outcome {
 	case Affected:
-		return fmt.Sprintf("%s/%s: bug %s: the kernel answers %s, without the bug %s%s (%s)%s", r.Suite, r.Name, r.Bug, r.Got, r.Want, rule, r.Source, note)
+		return fmt.Sprintf("%s/%s: bug %s: the kernel answers %s%s, without the bug %s%s (%s)%s", r.Suite, r.Name, r.Bug, r.Got, promise, r.Want, rule, r.Source, note)
 	case Diverges:
-		return fmt.Sprintf("%s/%s: the kernel answers %s, expected %s%s (%s)%s", r.Suite, r.Name, r.Got, r.Want, rule, r.Source, note)
+		return fmt.Sprintf("%s/%s: the kernel answers %s%s, expected %s%s (%s)%s", r.Suite, r.Name, r.Got, promise, r.Want, rule, r.Source, note)
 	case Skipped:
 		return fmt.Sprintf("%s/%s: left out: %s", r.Suite, r.Name, r.Reason)
 	}

@@ -105,7 +105,7 @@ func TestExecutorKilled(t *testing.T) {
 	if err := v.Executor.cmd.Process.Signal(unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := v.Executor.Issue(&decode.Request{Entry: decode.EntryClone}, 0); !errors.Is(err, ErrExecutor) {
+	if _, err := v.Executor.Issue(&decode.Request{Entry: decode.EntryClone}, 0, ""); !errors.Is(err, ErrExecutor) {
 		t.Errorf("%v", err)
 	}
 }
