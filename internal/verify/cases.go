@@ -54,6 +54,7 @@ func Cases() []Case {
 	var all []Case
 	all = append(all, sizeCases()...)
 	all = append(all, boundaryCases()...)
+	all = append(all, ruleCases()...)
 	all = append(all, setupCases()...)
 	all = append(all, flagCases()...)
 	all = append(all, limitCases()...)

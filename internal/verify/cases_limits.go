@@ -25,7 +25,7 @@ func limitCases() []Case {
 		{Name: "no-files-clone-pidfd", Request: clone(decode.ClonePidfd), Setup: SetupNoFile, Rule: "pidfd-no-fd"},
 		{Name: "no-files-no-pidfd", Request: clone(0), Setup: SetupNoFile},
 		{Name: "pidns-dead", Request: clone(0), Setup: SetupDead, Rule: "pidns-dead"},
-		{Name: "pidns-spoilt", Request: clone(0), Setup: SetupSpoilt},
+		{Name: "pidns-spoilt", Request: clone(0), Setup: SetupSpoilt, Rule: "pidns-dead"},
 		{Name: "pidns-depth", Request: clone(decode.CloneNewPid), Setup: SetupPidDepth, Rule: "newpid-depth"},
 		{Name: "pidns-depth-process", Request: clone(0), Setup: SetupPidDepth},
 		{Name: "pidns-pid-max", Request: clone(0), Setup: SetupPidMax, Rule: "pid-exhausted"},

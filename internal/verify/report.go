@@ -133,6 +133,9 @@ func (r *Result) explain() string {
 	if r.Rule != "" {
 		rule = " by " + r.Rule
 	}
+	if r.About != "" && r.About != r.Rule {
+		rule += ", a case of " + r.About
+	}
 	note := ""
 	if r.Reason != "" {
 		note = "; " + r.Reason

@@ -32,7 +32,8 @@ type Result struct {
 	Want    string  `json:"want"`              // error, or "accepted"; of an observation "yes" or "no"
 	Got     string  `json:"got"`               // likewise, or "neither"; "hung" or "died" if there was no answer
 	Promise string  `json:"promise,omitempty"` // what an observation is about
-	Rule    string  `json:"rule,omitempty"`    // by which it is refused, or that the case is made for
+	Rule    string  `json:"rule,omitempty"`    // by which it is refused
+	About   string  `json:"about,omitempty"`   // the rule that the case is made for
 	Bug     string  `json:"bug,omitempty"`
 	Reason  string  `json:"reason,omitempty"` // of a case that was skipped
 	Source  string  `json:"source"`
@@ -141,7 +142,7 @@ func (v *Verifier) predictCase(c *Case) decode.Prediction {
 
 // Run does one case. An error means that the executor is gone.
 func (v *Verifier) Run(c *Case) (Result, error) {
-	res := Result{Suite: c.Suite, Name: c.Name, Source: c.Source, Bug: c.Bug, Promise: c.Promise}
+	res := Result{Suite: c.Suite, Name: c.Name, Source: c.Source, Bug: c.Bug, Promise: c.Promise, About: c.Rule}
 	c = v.adapt(c)
 	if res.skip(v.cannot(c)) {
 		return res, nil
@@ -159,7 +160,7 @@ func (v *Verifier) Run(c *Case) (Result, error) {
 	case c.Observe != "":
 		res.Want = c.Want.String()
 	default:
-		res.Rule, res.Want = c.Rule, "accepted"
+		res.Want = "accepted"
 	}
 	a, err := v.issue(c, &res)
 	if err != nil || res.Outcome != "" {

@@ -35,8 +35,8 @@ func hideClone3(t *testing.T) {
 	}
 }
 
-// TestSeccomp: a filter that hides clone3 is said, once for each case, and no divergence.
-func TestSeccomp(t *testing.T) {
+// TestVerifySeccomp: a filter that hides clone3 is said, once for each case, and no divergence.
+func TestVerifySeccomp(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
