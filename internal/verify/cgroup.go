@@ -34,10 +34,10 @@ const (
 
 // cgroupKind is how a cgroup is made.
 type cgroupKind struct {
-	pids    bool // it needs the pids controller, of either version, unless unified
-	unified bool // version 2
-	prepare func(dir string) (used string, err error)
-	given   []decode.Condition
+	controller string // that it needs, of either version, unless unified
+	unified    bool   // version 2
+	prepare    func(dir string) (used string, err error)
+	given      []decode.Condition
 }
 
 func writing(file, text string) func(string) (string, error) {
@@ -49,10 +49,10 @@ func writing(file, text string) func(string) (string, error) {
 var cgroupKinds = map[Cgroup]cgroupKind{
 	CgroupPlain:    {unified: true},
 	CgroupKilled:   {unified: true, prepare: writing("cgroup.kill", "1")},
-	CgroupPids0:    {pids: true, unified: true, prepare: writing("pids.max", "0"), given: []decode.Condition{decode.CondPidsReached}},
-	CgroupPids1:    {pids: true, prepare: writing("pids.max", "1"), given: []decode.Condition{decode.CondPidsReached}},
-	CgroupPids2:    {pids: true, prepare: writing("pids.max", "2")},
-	CgroupBusy:     {pids: true, unified: true, prepare: writing("cgroup.subtree_control", "+pids"), given: []decode.Condition{decode.CondCgroupBusy}},
+	CgroupPids0:    {controller: "pids", unified: true, prepare: writing("pids.max", "0"), given: []decode.Condition{decode.CondPidsReached}},
+	CgroupPids1:    {controller: "pids", prepare: writing("pids.max", "1"), given: []decode.Condition{decode.CondPidsReached}},
+	CgroupPids2:    {controller: "pids", prepare: writing("pids.max", "2")},
+	CgroupBusy:     {controller: "memory", unified: true, prepare: writing("cgroup.subtree_control", "+memory"), given: []decode.Condition{decode.CondCgroupBusy}},
 	CgroupInvalid:  {unified: true, prepare: besideThreaded, given: []decode.Condition{decode.CondCgroupInvalid}},
 	CgroupThreaded: {unified: true, prepare: threaded, given: []decode.Condition{decode.CondCgroupOtherDomain}},
 }
@@ -96,9 +96,9 @@ func (k *cgroupKind) below(parent string) (string, func() error, error) {
 		return "", nil, err
 	}
 	remove := func() error { return removeCgroup(dir) }
-	if k.pids {
-		if _, err := os.Stat(filepath.Join(dir, "pids.max")); err != nil {
-			return "", nil, errors.Join(fmt.Errorf("the pids controller is not given to it: %w", err), remove())
+	if k.controller != "" {
+		if _, err := os.Stat(filepath.Join(dir, k.controller+".max")); err != nil {
+			return "", nil, errors.Join(fmt.Errorf("it has no %s controller", k.controller), remove())
 		}
 	}
 	if k.prepare == nil {
@@ -144,7 +144,7 @@ func (k *cgroupKind) parents() ([]string, error) {
 	var all []string
 	for line := range strings.Lines(string(own)) {
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(f) != 3 || f[1] != "" && (k.unified || !k.pids || !slices.Contains(strings.Split(f[1], ","), "pids")) {
+		if len(f) != 3 || f[1] != "" && (k.unified || !slices.Contains(strings.Split(f[1], ","), k.controller)) {
 			continue
 		}
 		top := cgroupMount(string(mounts), f[1])
@@ -153,7 +153,7 @@ func (k *cgroupKind) parents() ([]string, error) {
 		}
 		for path := f[2]; ; path = filepath.Dir(path) {
 			all = append(all, filepath.Join(top, path))
-			if !k.pids || path == "/" || path == "." {
+			if k.controller == "" || path == "/" || path == "." {
 				break
 			}
 		}

@@ -151,7 +151,7 @@ func TestVerifyMutations(t *testing.T) {
 		}
 		cases := found[i]
 		if len(cases) == 0 {
-			if mustReach(rule) {
+			if mustReach(rule) && (rule.ID != "pid-exhausted" || v.Traits&decode.TraitPidMaxPerNS != 0) {
 				t.Errorf("no case meets row %d, %s", i, rule.ID)
 			}
 			continue
