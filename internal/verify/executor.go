@@ -204,6 +204,26 @@ func (e *Executor) Words(words []uint32) ([]int16, error) {
 	return e.shared.answers[:len(words)], nil
 }
 
+// Refused issues requests that are refused in one process. The results are as those of
+// [Executor.Words], and there are at most maxRequests.
+func (e *Executor) Refused(requests []decode.Request) ([]int16, error) {
+	for i := range requests {
+		e.shared.requests[i] = wireOf(&requests[i])
+	}
+	e.shared.count, e.shared.done = uint32(len(requests)), 0
+	answer, err := e.do(opRequests, patienceBatch)
+	if err != nil {
+		return nil, err
+	}
+	if done := int(e.shared.done); done != len(requests) {
+		return nil, fmt.Errorf("%w: its worker ended at request %+v (answer %d)", ErrExecutor, requests[done], answer)
+	}
+	for i := range requests {
+		e.shared.answers[i] = int16(min(1, e.shared.requests[i].result))
+	}
+	return e.shared.answers[:len(requests)], nil
+}
+
 // Answer is what became of a request.
 type Answer struct {
 	Errno decode.Errno // 0 if a child was made

@@ -87,8 +87,12 @@ func (r *Report) writeText(w io.Writer) error {
 		}
 	}
 	if e := r.Exhaustive; e != nil {
-		fmt.Fprintf(w, "%-11s %d words: %d refused early, %d late, %d accepted, %d open; %d issued in %.1f s, %d diverge\n", "exhaustive",
-			e.Early+e.Late+e.Accepted+e.Open, e.Early, e.Late, e.Accepted, e.Open, e.Issued, e.Seconds, e.Diverged)
+		fmt.Fprintf(w, "%-11s %d words: %d refused early, %d late, %d accepted, %d open, of %d classes\n", "exhaustive",
+			e.Early+e.Late+e.Accepted+e.Open, e.Early, e.Late, e.Accepted, e.Open, e.Classes)
+		h := &e.High
+		fmt.Fprintf(w, "%-11s clone3's high flags with %d classes of low ones: %d refused early, %d late, %d accepted, %d open\n", "",
+			h.Classes, h.Early, h.Late, h.Accepted, h.Open)
+		fmt.Fprintf(w, "%-11s %d issued in %.1f s, %d diverge\n", "", e.Issued, e.Seconds, e.Diverged)
 	}
 	for _, res := range r.all() {
 		if line := res.explain(); line != "" && res.Outcome != Skipped {
