@@ -19,6 +19,7 @@ type Report struct {
 	Machine    string   `json:"machine"`
 	Root       bool     `json:"root"`
 	Results    []Result `json:"results"`
+	Checked    *Checked `json:"checked,omitempty"`
 	Exhaustive *Counts  `json:"exhaustive,omitempty"`
 }
 
@@ -85,6 +86,11 @@ func (r *Report) writeText(w io.Writer) error {
 		if c := counts[suite]; c != nil {
 			fmt.Fprintf(w, "%-11s %6d conform  %d diverge  %d affected by known bugs  %d left out\n", suite, c[Conforms], c[Diverges], c[Affected], c[Skipped])
 		}
+	}
+	if c := r.Checked; c != nil && c.Reason != "" {
+		fmt.Fprintf(w, "%-11s left out: %s\n", "checks", c.Reason)
+	} else if c != nil {
+		fmt.Fprintf(w, "%-11s %6d creations compared with what their flags promise  %d promises broken  %d creations lost\n", "checks", c.Creations, c.Broken, c.Lost)
 	}
 	if e := r.Exhaustive; e != nil {
 		fmt.Fprintf(w, "%-11s %d words: %d refused early, %d late, %d accepted, %d open, of %d classes\n", "exhaustive",

@@ -235,3 +235,33 @@ func (a *Answer) text() string {
 	}
 	return "accepted"
 }
+
+// RunAll does cases, comparing their children with their promises if watched and where that
+// is possible.
+func (v *Verifier) RunAll(cases []Case, watched bool) (results []Result, checked *Checked, err error) {
+	results = make([]Result, 0, len(cases))
+	var w *Watch
+	switch {
+	case !watched:
+	case !v.root:
+		checked = &Checked{Reason: "needs root"}
+	default:
+		if w, err = NewWatch(v); err != nil {
+			checked = &Checked{Reason: err.Error()}
+		}
+	}
+	for i := range cases {
+		end := w.begin()
+		res, err := v.Run(&cases[i])
+		if err != nil {
+			return nil, nil, errors.Join(err, w.abort())
+		}
+		end()
+		results = append(results, res)
+	}
+	if w == nil {
+		return results, checked, nil
+	}
+	checked, err = w.End(results)
+	return results, checked, err
+}
