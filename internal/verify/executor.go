@@ -32,6 +32,7 @@ const (
 
 	answerEnded  = 1
 	answerKilled = 2
+	answerNobody = 3
 
 	callClone  = 1
 	callClone3 = 2
@@ -62,6 +63,7 @@ type shared struct {
 	words       [maxWords]uint32
 	answers     [maxWords]int16
 	requests    [maxRequests]wireRequest
+	noWorker    int64
 	observe     [32]byte
 	cgroup      [maxPath]byte
 	cells       [4]int64
@@ -70,6 +72,10 @@ type shared struct {
 
 // ErrExecutor says that the executor could not be started or has died.
 var ErrExecutor = errors.New("the executor does not answer")
+
+// ErrNoWorker says that the executor could not create the process that makes a request: a
+// limit of processes is reached, or memory is short.
+var ErrNoWorker = errors.New("no process can be created to make a request")
 
 // Executor is a running executor. It is not for several goroutines at once.
 type Executor struct {
@@ -83,7 +89,11 @@ type Executor struct {
 // NewExecutor starts the executor, from memory or, where that is forbidden, from a
 // temporary file. Close it.
 func NewExecutor() (*Executor, error) {
-	fd, err := unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC)
+	const noExec = 8 // MFD_NOEXEC_SEAL, 6.3: vm.memfd_noexec can demand it
+	fd, err := unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC|noExec)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: making shared memory: %w", ErrExecutor, err)
 	}
@@ -185,7 +195,11 @@ func (e *Executor) do(op, seconds uint32) (uint32, error) {
 	if _, err := io.ReadFull(e.from, b[:4]); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrExecutor, err)
 	}
-	return binary.NativeEndian.Uint32(b[:]), nil
+	answer := binary.NativeEndian.Uint32(b[:])
+	if answer == answerNobody {
+		return 0, fmt.Errorf("%w: %w", ErrNoWorker, unix.Errno(-e.shared.noWorker))
+	}
+	return answer, nil
 }
 
 // Words issues clone(2) with each word of flags in one process. It is for words that are

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -62,6 +63,9 @@ func New(e *Executor) (*Verifier, error) {
 	}
 	v.state.Pids[0].PidMax = 0 // differs; no case asks for a number near it
 	readState(&v.state, "/proc")
+	if err := v.learnCreator(); err != nil {
+		return nil, err
+	}
 	// the kernel itself has but one answer to a size of 0: another is a filter's
 	size0 := with(clone3(0), func(r *decode.Request) { r.Size = 0 })
 	if a, err := e.Issue(&size0, 0, ""); err != nil {
@@ -71,6 +75,31 @@ func New(e *Executor) (*Verifier, error) {
 	}
 	return v, nil
 }
+
+// learnCreator finds out what is special about this process as a creator: it may be root of
+// a user namespace only, or root without some capabilities.
+func (v *Verifier) learnCreator() error {
+	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && !wholeMap.Match(ids) {
+		for _, c := range []decode.Condition{decode.CondCapAdminInit, decode.CondCapResourceInit, decode.CondRootUser} {
+			v.state.Set(c, false)
+		}
+	} else if v.root || os.Geteuid() != 0 {
+		return nil
+	}
+	v.state.Forget(decode.CondRootUser)
+	v.state.Forget(decode.CondCapResourceInit)
+	one := tid(0, 1) // always in use: the answer tells whether it may be asked for
+	a, err := v.Executor.Issue(&one, 0, "")
+	if err != nil {
+		return err
+	}
+	may := decode.TruthOf(a.Errno != decode.EPERM)
+	v.state.Pids = []decode.PidNamespace{{CheckpointRestore: may, SysAdmin: may}}
+	return nil
+}
+
+// wholeMap is the uid_map of the initial user namespace.
+var wholeMap = regexp.MustCompile(`^\s*0\s+0\s+4294967295\s*$`)
 
 // hasLA57 says whether the kernel uses five levels of page tables: it hides the flag of
 // the processor when it does not.
@@ -167,6 +196,16 @@ func (v *Verifier) Run(c *Case) (Result, error) {
 		return res, err
 	}
 	res.judge(c, &a)
+	if res.Outcome == Diverges && (a.Errno == decode.EAGAIN || a.Errno == decode.ENOMEM) {
+		plain := clone(0)
+		control, err := v.Executor.Issue(&plain, c.Setup&(SetupUser|SetupStranger), "")
+		if err != nil {
+			return res, err
+		}
+		if control.Errno == a.Errno {
+			res.skip("not even a plain child can be made: " + a.text())
+		}
+	}
 	return res, nil
 }
 

@@ -105,6 +105,9 @@ func (w *Watch) End(results []Result) (*Checked, error) {
 	if err := <-w.ended; err != nil {
 		return nil, fmt.Errorf("comparing children with their promises: %w", errors.Join(err, w.tracer.Close()))
 	}
+	if w.checked == 0 && len(w.spans) > 0 { // ids are those of the initial pid namespace
+		return &Checked{Reason: "no creation was seen: the tracer cannot find processes of a pid namespace by their ids"}, w.tracer.Close()
+	}
 	attribute(w.broken, w.spans, results)
 	return &Checked{Creations: w.checked, Lost: w.lost, Broken: len(w.broken)}, w.tracer.Close()
 }

@@ -160,8 +160,10 @@ static unsigned int supervise(const struct command *c)
 			work_observation();
 		call1(NR_exit_group, 0);
 	}
-	if (pid < 0)
+	if (pid < 0) {
+		shared->no_worker = pid;
 		return ANSWER_NO_WORKER;
+	}
 	poll.fd = call2(NR_pidfd_open, pid, 0);
 	if (poll.fd >= 0 && call5(NR_ppoll, (long)&poll, 1, (long)&patience, 0, 0) == 0)
 		ended = ANSWER_KILLED;

@@ -40,6 +40,7 @@ struct shared {
 	unsigned int words[MAX_WORDS];
 	short answers[MAX_WORDS];
 	struct request requests[MAX_REQUESTS];
+	long no_worker;		/* the error for which there is no worker */
 	char observe[32];	/* the observation's name */
 	char cgroup[MAX_PATH];	/* directory of a cgroup */
 	volatile long cells[4]; /* between creator and child */
