@@ -3,17 +3,20 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/internal/verify"
 )
@@ -106,7 +109,7 @@ func (o *verifyOptions) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	report, err := o.verify(cases, c.ErrOrStderr())
+	report, err := o.verify(c.Context(), cases, c.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -139,7 +142,7 @@ func (o *verifyOptions) readBaseline() (*verify.Report, error) {
 	return &r, nil
 }
 
-func (o *verifyOptions) verify(cases []verify.Case, diag io.Writer) (report *verify.Report, err error) {
+func (o *verifyOptions) verify(ctx context.Context, cases []verify.Case, diag io.Writer) (report *verify.Report, err error) {
 	e, err := verify.NewExecutor()
 	if err != nil {
 		return nil, err
@@ -150,7 +153,11 @@ func (o *verifyOptions) verify(cases []verify.Case, diag io.Writer) (report *ver
 		return nil, err
 	}
 	report = &verify.Report{Type: "verify", Schema: 1, Kernel: verify.Release(), Machine: runtime.GOARCH, Root: v.Root()}
-	if report.Results, report.Checked, err = v.RunAll(cases, !o.noTrace); err != nil {
+	// a case that is interrupted would leave its cgroup behind
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	report.Results, report.Checked, err = v.RunAll(ctx, cases, !o.noTrace)
+	stop()
+	if err != nil {
 		return nil, err
 	}
 	if o.exhaustive == "" {

@@ -6,11 +6,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/internal/testkit"
 	"github.com/forktrace/forktrace/internal/verify"
@@ -77,5 +81,33 @@ func TestCheckedCreations(t *testing.T) {
 	_, events := testkit.TraceCreations(t, []string{"--check"}, "cases")
 	if events.Summary.Violations == nil || *events.Summary.Violations != 0 {
 		t.Errorf("%+v", events.Summary)
+	}
+}
+
+// TestVerifyInterrupted: a signal ends it between two cases, and no cgroup is left.
+func TestVerifyInterrupted(t *testing.T) {
+	testkit.NeedRoot(t)
+	testkit.NeedQuietHost(t) // it has to be at work after half a second
+	cmd := exec.Command(testkit.Forktrace(t), "verify", "--no-trace", "--suite", "semantics,limits,bugs")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := cmd.Process.Signal(unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status := testkit.ExitStatus(t, cmd.Wait()); status != exitError || !strings.Contains(stderr.String(), "cases: interrupt") {
+		t.Errorf("status %d: %s", status, stderr.String())
+	}
+	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, _ os.DirEntry, _ error) error {
+		if strings.HasSuffix(path, fmt.Sprintf("forktrace-verify-%d", cmd.Process.Pid)) {
+			t.Errorf("%s is left", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -199,6 +199,9 @@ func precedenceCases() []Case {
 		{Name: "no-fd-before-bad-cgroup", Request: clone3(decode.ClonePidfd | decode.CloneIntoCgroup), Setup: SetupNoFile, Given: badCgroup, Rule: "pidfd-no-fd"},
 		{Name: "pidfd-fault-before-bad-cgroup", Request: with(clone3(decode.ClonePidfd|decode.CloneIntoCgroup), func(r *decode.Request) { r.PidfdFault = decode.Yes }), Given: badCgroup, Rule: "pidfd-put-fault"},
 		{Name: "newipc-sysvsem-before-bad-cgroup", Request: clone3(decode.CloneNewIPC | decode.CloneSysvsem | decode.CloneIntoCgroup), Given: badCgroup, Rule: "newipc-with-sysvsem"},
+		{Name: "deadline-before-needs-admin", Request: clone(decode.CloneNewNet), Setup: SetupDeadline | SetupUser, Rule: "sched-deadline"},
+		{Name: "needs-admin-before-bad-cgroup", Request: clone3(decode.CloneNewNet | decode.CloneIntoCgroup), Setup: SetupUser, Given: badCgroup, Rule: "ns-needs-admin"},
+		{Name: "set-tid-busy-inside-denied-outside", Request: tid(0, 1, 7), Setup: SetupMapped | SetupInit}, // turned round by 7.0
 		{Name: "parent-tid-fault", Request: with(clone3(decode.CloneParentSetTid), func(r *decode.Request) { r.ParentTid = badAddress })},
 	}
 }

@@ -3,6 +3,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -276,8 +277,8 @@ func (a *Answer) text() string {
 }
 
 // RunAll does cases, comparing their children with their promises if watched and where that
-// is possible.
-func (v *Verifier) RunAll(cases []Case, watched bool) (results []Result, checked *Checked, err error) {
+// is possible. It ends with an error between two cases when ctx does.
+func (v *Verifier) RunAll(ctx context.Context, cases []Case, watched bool) (results []Result, checked *Checked, err error) {
 	results = make([]Result, 0, len(cases))
 	var w *Watch
 	switch {
@@ -290,6 +291,9 @@ func (v *Verifier) RunAll(cases []Case, watched bool) (results []Result, checked
 		}
 	}
 	for i := range cases {
+		if ctx.Err() != nil {
+			return nil, nil, errors.Join(fmt.Errorf("after %d of %d cases: %w", i, len(cases), context.Cause(ctx)), w.abort())
+		}
 		end := w.begin()
 		res, err := v.Run(&cases[i])
 		if err != nil {

@@ -97,7 +97,11 @@ func (s Setup) apply(state *decode.State) {
 		for _, l := range e.lacks {
 			state.Set(l, false)
 		}
-		state.UserLevels += e.userLevels
+		if state.UserLevels += e.userLevels; e.userLevels > 0 { // capabilities are those of the new one
+			for i := range state.Pids {
+				state.Pids[i] = decode.PidNamespace{CheckpointRestore: decode.No, SysAdmin: decode.No}
+			}
+		}
 		state.PidLevels += e.pidLevels
 		for range e.pidLevels {
 			state.Pids = append([]decode.PidNamespace{{CheckpointRestore: decode.Yes, SysAdmin: decode.Yes}}, state.Pids...)

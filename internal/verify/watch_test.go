@@ -20,7 +20,7 @@ func TestVerifyWatch(t *testing.T) {
 			cases = append(cases, c)
 		}
 	}
-	results, checked, err := v.RunAll(cases, true)
+	results, checked, err := v.RunAll(t.Context(), cases, true)
 	if err != nil || checked.Reason != "" || checked.Lost != 0 || checked.Creations < len(cases) {
 		t.Fatalf("%v %+v, %d cases", err, checked, len(cases))
 	}
