@@ -45,7 +45,7 @@ const inUserNS = SetupTime | SetupShiftedTime | SetupPid | SetupInit | SetupDead
 type setupEffect struct {
 	setup                 Setup
 	given, lacks          []decode.Condition
-	userLevels, pidLevels uint8 // more of them
+	userLevels, pidLevels uint8 // more of them, for its children
 }
 
 var (
@@ -72,10 +72,10 @@ var setupEffects = []setupEffect{
 	{setup: SetupUserDepth, given: nsAdmin, lacks: initPowers, userLevels: 33},
 	{setup: SetupTime, given: []decode.Condition{decode.CondForeignTimeNS}},
 	{setup: SetupShiftedTime, given: []decode.Condition{decode.CondForeignTimeNS}},
-	{setup: SetupPid, given: intoPidNS},
+	{setup: SetupPid, given: intoPidNS, pidLevels: 1},
 	{setup: SetupInit, given: isInit, pidLevels: 1},
-	{setup: SetupDead, given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSDead}},
-	{setup: SetupSpoilt, given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSSpoilt}},
+	{setup: SetupDead, given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSDead}, pidLevels: 1},
+	{setup: SetupSpoilt, given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSSpoilt}, pidLevels: 1},
 	{setup: SetupPidDepth, given: isInit, pidLevels: 32},
 	{setup: SetupPidMax, given: []decode.Condition{decode.CondPidInit, decode.CondPidsExhausted, decode.CondCapAdmin}, lacks: append(initPowers, decode.CondRootUser), userLevels: 1, pidLevels: 1},
 	{setup: SetupAutoreap, given: []decode.Condition{decode.CondAutoreap}},

@@ -233,7 +233,7 @@ static long to_spoilt(void)
  */
 static long to_pid_max(void)
 {
-	long ret = to_user(), pid = 0;
+	long ret = call0(NR_getuid) ? 0 : to_user(), pid = 0;
 
 	if (ret == 0)
 		ret = to_mapped();
