@@ -208,8 +208,6 @@ func precedenceCases() []Case {
 
 // flagCases are each flag alone, and each pair, for both calls.
 func flagCases() (all []Case) {
-	const source = "decode.Flags"
-	skipped := decode.CloneIntoCgroup // takes a descriptor
 	for i := range decode.Flags {
 		for j := range i + 1 {
 			flags := decode.Flags[i].Value | decode.Flags[j].Value
@@ -217,11 +215,14 @@ func flagCases() (all []Case) {
 			if i != j {
 				name += "|" + decode.Flags[j].Short
 			}
-			if flags&skipped == 0 {
-				all = append(all, Case{Suite: "flags", Name: "clone3-" + name, Request: clone3(flags), Source: source})
+			c := Case{Suite: "flags", Name: "clone3-" + name, Request: clone3(flags), Source: flagTable}
+			if flags&decode.CloneIntoCgroup != 0 {
+				c.Request, c.Cgroup = into(flags), CgroupPlain
 			}
+			all = append(all, c)
 			if flags>>32 == 0 && flags&decode.CSignal == 0 {
-				all = append(all, Case{Suite: "flags", Name: "clone-" + name, Request: clone(flags), Source: source})
+				c.Name, c.Request = "clone-"+name, clone(flags)
+				all = append(all, c)
 			}
 		}
 	}

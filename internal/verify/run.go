@@ -74,7 +74,26 @@ func New(e *Executor) (*Verifier, error) {
 	} else if a.Errno != decode.EINVAL {
 		v.noClone3 = "clone3 is hidden, as a seccomp filter does: " + a.text()
 	}
-	return v, nil
+	return v, v.learnSpoilt()
+}
+
+// learnSpoilt finds out by a first fork that fails whether a pid namespace outlives it: no
+// request that is refused can tell.
+func (v *Verifier) learnSpoilt() error {
+	if !v.root {
+		return nil
+	}
+	r := clone(0)
+	a, err := v.Executor.Issue(&r, SetupSpoilt, "")
+	switch {
+	case err != nil || a.Unprepared != 0:
+		return err
+	case a.Errno == decode.ENOMEM:
+		v.Traits &^= decode.TraitPidNSRetry
+	case a.Errno == 0:
+		v.Traits |= decode.TraitPidNSRetry
+	}
+	return nil
 }
 
 // learnCreator finds out what is special about this process as a creator: it may be root of
@@ -140,7 +159,7 @@ func (v *Verifier) adapt(c *Case) *Case {
 // cannot says why a case cannot be run here, "" if it can.
 func (v *Verifier) cannot(c *Case) string {
 	switch {
-	case c.Setup&^rootlessSetups != 0 && c.Setup&^inUserNS&^SetupMapped != 0 && !v.root, c.Cgroup != CgroupNone && !v.root:
+	case !v.root && (c.Setup&^(rootlessSetups|inUserNS) != 0 || c.Cgroup != CgroupNone):
 		return "needs root"
 	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&SetupAutoreap != 0):
 		return v.noClone3
