@@ -67,7 +67,6 @@ type shared struct {
 	observe     [32]byte
 	cgroup      [maxPath]byte
 	cells       [4]int64
-	text        [maxPath]byte
 }
 
 // ErrExecutor says that the executor could not be started or has died.

@@ -44,7 +44,6 @@ struct shared {
 	char observe[32];	/* the observation's name */
 	char cgroup[MAX_PATH];	/* directory of a cgroup */
 	volatile long cells[4]; /* between creator and child */
-	char text[MAX_PATH];	/* likewise */
 };
 
 extern struct shared *shared;

@@ -28,7 +28,6 @@ struct siginfo {
 #define CLD_EXITED	       1
 #define CLOCK_MONOTONIC	       1
 #define CLONE_FILES	       0x400
-#define CLONE_INTO_CGROUP      0x200000000
 #define CLONE_AUTOREAP	       0x400000000
 #define CLONE_NEWIPC	       0x8000000
 #define CLONE_NEWPID	       0x20000000
@@ -47,7 +46,6 @@ struct siginfo {
 #define IPC_CREAT	       0x200
 #define IPC_EXCL	       0x400
 #define IPC_RMID	       0
-#define IPC_SET_VALUE	       16
 #define IPC_VALUE	       12
 #define MAP_SHARED	       1
 #define MS_PRIVATE_ALL	       (1 << 18 | 1 << 14)
