@@ -114,6 +114,25 @@ func (b *Book) Predict(r *Request, s *State, traits Traits) Prediction {
 	return b.book.predict(&v, traits)
 }
 
+// Class is a set of rows of [Rules], bit n for row n: those that are about the flags of a
+// request, whether or not their conditions hold. To the rules, requests of one class that
+// differ in nothing but flags are alike.
+type Class [classWords]uint64
+
+const classWords = 4
+
+// ClassOf is the class of a request on a kernel with these traits.
+func ClassOf(r *Request, traits Traits) (c Class) {
+	var s State
+	v := viewOf(r, &s, traits)
+	for i := range creationBook.matchers {
+		if !creationBook.matchers[i].misses(&v, traits) {
+			c[i/64] |= 1 << (i % 64)
+		}
+	}
+	return c
+}
+
 func newRuleBook(rules []Rule) *ruleBook {
 	matchers := make([]matcher, len(rules))
 	for i := range rules {

@@ -165,3 +165,17 @@ func TestConditionTable(t *testing.T) {
 		t.Errorf("%d conditions do not fit into a ConditionSet", conditionCount)
 	}
 }
+
+// TestClassOf: requests that differ in a flag of which no rule speaks are of one class.
+func TestClassOf(t *testing.T) {
+	if len(Rules) > 64*classWords {
+		t.Fatalf("%d rules", len(Rules))
+	}
+	of := func(flags uint64) Class { return ClassOf(&Request{Entry: EntryClone, Flags: flags, ParentTid: 1}, 0) }
+	if of(CloneVM|CloneIO) != of(CloneVM) || of(CloneVM|ClonePtrace|CloneUntraced) != of(CloneVM) {
+		t.Error("CLONE_IO, CLONE_PTRACE or CLONE_UNTRACED make another class")
+	}
+	if of(CloneVM) == of(0) || of(CloneNewNet) == of(CloneNewUTS) || of(CloneNewNet) == of(CloneNewNet|CloneNewUser) {
+		t.Error("flags of which rules speak make no other class")
+	}
+}

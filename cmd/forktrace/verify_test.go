@@ -4,13 +4,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/internal/testkit"
 	"github.com/forktrace/forktrace/internal/verify"
@@ -77,5 +82,62 @@ func TestCheckedCreations(t *testing.T) {
 	_, events := testkit.TraceCreations(t, []string{"--check"}, "cases")
 	if events.Summary.Violations == nil || *events.Summary.Violations != 0 {
 		t.Errorf("%+v", events.Summary)
+	}
+}
+
+// TestVerifyInterrupted: a signal ends it between two cases, and no cgroup is left.
+func TestVerifyInterrupted(t *testing.T) {
+	testkit.NeedRoot(t)
+	testkit.NeedQuietHost(t) // it has to be at work after half a second
+	cmd := exec.Command(testkit.Forktrace(t), "verify", "--no-trace", "--suite", "semantics,limits,bugs")
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := cmd.Process.Signal(unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if status := testkit.ExitStatus(t, cmd.Wait()); status != exitError || !strings.Contains(stderr.String(), "cases: interrupt") {
+		t.Errorf("status %d: %s", status, stderr.String())
+	}
+	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, _ os.DirEntry, _ error) error {
+		if strings.HasSuffix(path, fmt.Sprintf("forktrace-verify-%d", cmd.Process.Pid)) {
+			t.Errorf("%s is left", path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCheckedStress compares what stress-ng creates with what the flags promise: there are no
+// false alarms.
+func TestCheckedStress(t *testing.T) {
+	testkit.NeedRoot(t)
+	stress, err := exec.LookPath("stress-ng")
+	if err != nil {
+		t.Skip("needs: stress-ng: it is not installed")
+	}
+	for _, stressor := range []string{"clone", "fork", "vfork", "pthread", "daemon", "unshare", "io-uring"} {
+		t.Run(stressor, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, testkit.Forktrace(t), "trace", "--check", "-o", os.DevNull, "--",
+				stress, "--quiet", "--"+stressor, "1", "--timeout", "1s")
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			if err := cmd.Run(); err != nil && testkit.ExitStatus(t, err) == exitDiverges {
+				t.Errorf("%s", stderr.String())
+			}
+			var violations, attempts int
+			_, line, _ := strings.Cut(stderr.String(), "received, ")
+			_, line, _ = strings.Cut(line, "\nforktrace: ")
+			if _, err := fmt.Sscanf(line, "%d violations in %d attempts", &violations, &attempts); err != nil || violations != 0 || attempts == 0 {
+				t.Errorf("%v, %d violations in %d attempts\n%s", err, violations, attempts, stderr.String())
+			}
+		})
 	}
 }

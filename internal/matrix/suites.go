@@ -17,6 +17,7 @@ import (
 // passed over, so a row may be here before its tests are.
 var suitePackages = []string{
 	"./tracer",
+	"./internal/verify",
 	"./cmd/forktrace",
 }
 

@@ -8,24 +8,31 @@ import (
 	"github.com/forktrace/forktrace/decode"
 )
 
-// Case is one request, of which the rules say what must become.
+// Case is one request, of which the rules say what must become, or one observation of the
+// child that it makes.
 type Case struct {
 	Suite   string
 	Name    string
 	Request decode.Request
 	Setup   Setup
-	Given   []decode.Condition // what the setup brings about
-	Lacks   []decode.Condition // what it takes away
+	Cgroup  Cgroup
+	Given   []decode.Condition // what the request itself brings about
+	Rule    string             // the rule that the case is made for, where kernels have it
 	Source  string             // where the case is from
 	Bug     string             // the known bug that a divergence would be
+
+	Observe string // what is looked for in the child (executor/observe.c, observations)
+	Want    Seen   // what must be seen
+	Promise string // of what that is the sign
 }
 
 // Suites are the names of the suites, in the order in which they run.
-var Suites = []string{"rules", "flags", "bugs"}
+var Suites = []string{"rules", "flags", "limits", "semantics", "bugs"}
 
 // Combinations that many cases need.
 const (
 	threadFlags = decode.CloneVM | decode.CloneSighand | decode.CloneThread
+	autokill    = decode.ClonePidfd | decode.CloneAutoreap | decode.ClonePidfdAutokill
 	beyondUser  = 1 << 63 // an address that no user space has
 )
 
@@ -47,12 +54,19 @@ func Cases() []Case {
 	var all []Case
 	all = append(all, sizeCases()...)
 	all = append(all, boundaryCases()...)
+	all = append(all, ruleCases()...)
 	all = append(all, setupCases()...)
 	all = append(all, flagCases()...)
+	all = append(all, limitCases()...)
+	all = append(all, meanings()...)
 	return append(all, bugCases...)
 }
 
 const factsC = "kernel-facts C"
+
+// badCgroup is what a request with CLONE_INTO_CGROUP and no descriptor of one brings about:
+// descriptor 0 is a pipe.
+var badCgroup = []decode.Condition{decode.CondCgroupBadFD}
 
 // sizeCases are the sizes of clone_args around every boundary.
 func sizeCases() (all []Case) {
@@ -91,8 +105,8 @@ func boundaryCases() (all []Case) {
 	}
 	for bit := range 64 {
 		add(fmt.Sprintf("clone3-bit-%d", bit), clone3(1<<bit))
-		if uint64(1)<<bit == decode.CloneIntoCgroup { // descriptor 0 is a pipe
-			all[len(all)-1].Given = []decode.Condition{decode.CondCgroupBadFD}
+		if uint64(1)<<bit == decode.CloneIntoCgroup {
+			all[len(all)-1].Given = badCgroup
 		}
 	}
 	add("clone3-args-fault", with(clone3(0), func(r *decode.Request) { r.ArgsFault = decode.Yes }))
@@ -107,14 +121,22 @@ func boundaryCases() (all []Case) {
 	return all
 }
 
+// tid is a clone3 request for these ids.
+func tid(flags uint64, tids ...int32) decode.Request {
+	r := clone3(flags)
+	r.SetTid, r.SetTidSize, r.Tids = placeTids, uint64(len(tids)), tids
+	return r
+}
+
 // tidCases are about set_tid, with numbers that are refused whatever runs on the machine.
 func tidCases() (all []Case) {
 	add := func(name string, flags, size uint64, tids ...int32) {
-		r := clone3(flags)
-		r.SetTid, r.SetTidSize, r.Tids = placeTids, size, tids
+		r := tid(flags, tids...)
+		r.SetTidSize = size
 		all = append(all, Case{Suite: "rules", Name: "set-tid-" + name, Request: r, Source: "selftests clone3/clone3_set_tid.c"})
 	}
 	add("size-33", 0, 33)
+	add("size-32", 0, 32, 7, 7, 7, 7)
 	add("no-size", 0, 0)
 	add("zero", 0, 1, 0)
 	add("negative", 0, 1, -1)
@@ -132,29 +154,60 @@ func tidCases() (all []Case) {
 
 // setupCases need a creator in a state of its own.
 func setupCases() []Case {
-	user := []decode.Condition{decode.CondCapAdmin, decode.CondCapAdminInit, decode.CondCapResourceInit, decode.CondRootUser}
 	newIPC := decode.CloneNewIPC | decode.CloneSysvsem
 	badTLS := func(r *decode.Request) { r.TLS = beyondUser }
+	all := []Case{
+		{Name: "user-newnet", Request: clone(decode.CloneNewNet), Setup: SetupUser, Rule: "ns-needs-admin"},
+		{Name: "user-newns-fs", Request: clone(decode.CloneNewNS | decode.CloneFS), Setup: SetupUser, Rule: "newns-with-fs"},
+		{Name: "user-newipc-sysvsem", Request: clone(newIPC), Setup: SetupUser, Rule: "ns-needs-admin"},
+		{Name: "user-set-tid", Request: tid(0, 2), Setup: SetupUser, Rule: "settid-cap"},
+		{Name: "user-autokill", Request: clone3(autokill), Setup: SetupUser, Rule: "autokill-needs-cap"},
+		{Name: "user-autokill-newuser", Request: clone3(autokill | decode.CloneNewUser), Setup: SetupUser, Rule: "autokill-needs-cap"},
+		{Name: "user-autokill-nnp", Request: clone3(autokill | decode.CloneNNP), Setup: SetupUser},
+		{Name: "newipc-sysvsem-before-tls", Request: with(clone(newIPC|decode.CloneSetTLS), badTLS), Rule: "newipc-with-sysvsem"},
+		{Name: "newuser-chrooted", Request: clone(decode.CloneNewUser), Setup: SetupChroot, Rule: "userns-chroot"},
+		{Name: "newuser-unmapped", Request: clone(decode.CloneNewUser), Setup: SetupUserNS, Rule: "userns-unmapped"},
+		{Name: "newuser-mapped", Request: clone(decode.CloneNewUser), Setup: SetupMapped},
+		{Name: "chroot-before-nproc", Request: clone(decode.CloneNewUser), Setup: SetupChroot | SetupUser | SetupNproc0},
+		{Name: "foreign-pidns-thread", Request: clone(threadFlags), Setup: SetupPid, Rule: "thread-foreign-pidns"},
+		{Name: "foreign-pidns-newpid", Request: clone(decode.CloneNewPid), Setup: SetupPid, Rule: "newpid-foreign-pidns"},
+		{Name: "foreign-pidns-process", Request: clone(0), Setup: SetupPid},
+		{Name: "foreign-pidns-set-tid", Request: tid(0, 7), Setup: SetupPid, Rule: "settid-no-init"},
+		{Name: "foreign-timens-vm", Request: clone(decode.CloneVM), Setup: SetupTime, Rule: "vm-foreign-timens"},
+		{Name: "init-parent", Request: clone(decode.CloneParent), Setup: SetupInit, Rule: "parent-from-init"},
+		{Name: "init-parent-thread", Request: clone(decode.CloneParent | threadFlags), Setup: SetupInit, Rule: "parent-from-init"},
+		{Name: "init-set-tid-busy", Request: tid(0, 1), Setup: SetupInit, Rule: "settid-busy"},
+		{Name: "autoreap-parent", Request: clone3(decode.CloneParent), Setup: SetupAutoreap, Rule: "parent-from-autoreap"},
+		{Name: "autoreap-parent-thread", Request: clone3(decode.CloneParent | threadFlags), Setup: SetupAutoreap, Rule: "parent-from-autoreap"},
+		{Name: "deadline", Request: clone(0), Setup: SetupDeadline, Rule: "sched-deadline"},
+		{Name: "deadline-before-namespaces", Request: clone(newIPC), Setup: SetupDeadline, Rule: "sched-deadline"},
+	}
+	all = append(all, precedenceCases()...)
+	for i := range all {
+		all[i].Suite, all[i].Source = "rules", factsC
+	}
+	return all
+}
+
+// precedenceCases break two rules at once: the first one decides.
+func precedenceCases() []Case {
+	badTLS := func(r *decode.Request) { r.TLS = beyondUser }
 	return []Case{
-		{Suite: "rules", Name: "user-newnet", Request: clone(decode.CloneNewNet), Setup: SetupUser, Lacks: user, Source: factsC},
-		{Suite: "rules", Name: "user-newns-fs", Request: clone(decode.CloneNewNS | decode.CloneFS), Setup: SetupUser, Lacks: user, Source: factsC},
-		{Suite: "rules", Name: "user-newipc-sysvsem", Request: clone(newIPC), Setup: SetupUser, Lacks: user, Source: factsC},
-		{Suite: "rules", Name: "newipc-sysvsem-before-tls", Request: with(clone(newIPC|decode.CloneSetTLS), badTLS), Source: factsC},
-		{Suite: "rules", Name: "newuser-chrooted", Request: clone(decode.CloneNewUser), Setup: SetupChroot, Given: []decode.Condition{decode.CondChrooted}, Source: factsC},
-		{Suite: "rules", Name: "nproc", Request: clone(0), Setup: SetupUser | SetupNproc, Given: []decode.Condition{decode.CondNprocReached}, Lacks: user, Source: factsC},
-		{Suite: "rules", Name: "nproc-before-namespaces", Request: clone(decode.CloneNewNet), Setup: SetupUser | SetupNproc, Given: []decode.Condition{decode.CondNprocReached}, Lacks: user, Source: factsC},
-		{Suite: "rules", Name: "chroot-before-nproc", Request: clone(decode.CloneNewUser), Setup: SetupChroot | SetupUser | SetupNproc, Given: []decode.Condition{decode.CondNprocReached, decode.CondChrooted}, Lacks: user, Source: factsC},
-		{Suite: "rules", Name: "foreign-pidns-thread", Request: clone(threadFlags), Setup: SetupPid, Given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSEmpty}, Source: factsC},
-		{Suite: "rules", Name: "foreign-pidns-newpid", Request: clone(decode.CloneNewPid), Setup: SetupPid, Given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSEmpty}, Source: factsC},
-		{Suite: "rules", Name: "foreign-pidns-process", Request: clone(0), Setup: SetupPid, Given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSEmpty}, Source: factsC},
-		{Suite: "rules", Name: "foreign-timens-vm", Request: clone(decode.CloneVM), Setup: SetupTime, Given: []decode.Condition{decode.CondForeignTimeNS}, Source: factsC},
+		{Name: "newns-fs-before-newuser-fs", Request: clone(decode.CloneNewNS | decode.CloneNewUser | decode.CloneFS), Rule: "newns-with-fs"},
+		{Name: "tls-before-set-tid-busy", Request: with(tid(decode.CloneSetTLS, 1), badTLS), Setup: SetupInit},
+		{Name: "set-tid-busy-before-no-fd", Request: tid(decode.ClonePidfd, 1), Setup: SetupInit | SetupNoFile, Rule: "settid-busy"},
+		{Name: "no-fd-before-bad-cgroup", Request: clone3(decode.ClonePidfd | decode.CloneIntoCgroup), Setup: SetupNoFile, Given: badCgroup, Rule: "pidfd-no-fd"},
+		{Name: "pidfd-fault-before-bad-cgroup", Request: with(clone3(decode.ClonePidfd|decode.CloneIntoCgroup), func(r *decode.Request) { r.PidfdFault = decode.Yes }), Given: badCgroup, Rule: "pidfd-put-fault"},
+		{Name: "newipc-sysvsem-before-bad-cgroup", Request: clone3(decode.CloneNewIPC | decode.CloneSysvsem | decode.CloneIntoCgroup), Given: badCgroup, Rule: "newipc-with-sysvsem"},
+		{Name: "deadline-before-needs-admin", Request: clone(decode.CloneNewNet), Setup: SetupDeadline | SetupUser, Rule: "sched-deadline"},
+		{Name: "needs-admin-before-bad-cgroup", Request: clone3(decode.CloneNewNet | decode.CloneIntoCgroup), Setup: SetupUser, Given: badCgroup, Rule: "ns-needs-admin"},
+		{Name: "set-tid-busy-inside-denied-outside", Request: tid(0, 1, 7), Setup: SetupMapped | SetupInit}, // turned round by 7.0
+		{Name: "parent-tid-fault", Request: with(clone3(decode.CloneParentSetTid), func(r *decode.Request) { r.ParentTid = badAddress })},
 	}
 }
 
 // flagCases are each flag alone, and each pair, for both calls.
 func flagCases() (all []Case) {
-	const source = "decode.Flags"
-	skipped := decode.CloneIntoCgroup // takes a descriptor
 	for i := range decode.Flags {
 		for j := range i + 1 {
 			flags := decode.Flags[i].Value | decode.Flags[j].Value
@@ -162,22 +215,29 @@ func flagCases() (all []Case) {
 			if i != j {
 				name += "|" + decode.Flags[j].Short
 			}
-			if flags&skipped == 0 {
-				all = append(all, Case{Suite: "flags", Name: "clone3-" + name, Request: clone3(flags), Source: source})
+			c := Case{Suite: "flags", Name: "clone3-" + name, Request: clone3(flags), Source: flagTable}
+			if flags&decode.CloneIntoCgroup != 0 {
+				c.Request, c.Cgroup = into(flags), CgroupPlain
 			}
+			all = append(all, c)
 			if flags>>32 == 0 && flags&decode.CSignal == 0 {
-				all = append(all, Case{Suite: "flags", Name: "clone-" + name, Request: clone(flags), Source: source})
+				c.Name, c.Request = "clone-"+name, clone(flags)
+				all = append(all, c)
 			}
 		}
 	}
 	return all
 }
 
-// bugCases are those of kernel-facts G that requests alone can show. Their conditions are
-// those of a kernel without the bug: the case diverges where the bug is.
+// bugCases are the reproducible ones of kernel-facts G. The rules asked, and what is to be
+// seen, are those of a kernel without the bug: the case diverges where the bug is.
 var bugCases = []Case{
 	{Suite: "bugs", Name: "clone3-newtime-refused", Bug: "G4", Request: clone3(decode.CloneNewTime), Source: "kernel-facts G4"},
-	{Suite: "bugs", Name: "vfork-after-unshare-time", Bug: "G5", Request: clone(decode.CloneVM | decode.CloneVfork), Setup: SetupTime,
-		Given: []decode.Condition{decode.CondForeignTimeNS}, Source: "kernel-facts G5"},
+	{Suite: "bugs", Name: "vfork-after-unshare-time", Bug: "G5", Request: clone(decode.CloneVM | decode.CloneVfork), Setup: SetupTime, Source: "kernel-facts G5"},
+	{Suite: "bugs", Name: "newtime-switched-on-shared-memory", Bug: "G6", Request: clone3(decode.CloneVM | decode.CloneNewTime), Source: "kernel-facts G6",
+		Observe: "time-ns", Want: SeenNo, Promise: "a child that shares memory stays in its creator's time namespace"},
+	{Suite: "bugs", Name: "pidns-spoilt-by-first-failure", Bug: "G7", Request: clone(0), Setup: SetupSpoilt, Source: "kernel-facts G7"},
 	{Suite: "bugs", Name: "exit-signal-65", Bug: "G8", Request: with(clone(0), func(r *decode.Request) { r.ExitSignal = 65 }), Source: "kernel-facts G8"},
+	{Suite: "bugs", Name: "killed-in-cgroup-killed-before", Bug: "G10", Request: into(0), Cgroup: CgroupKilled, Source: "kernel-facts G10; selftests cgroup/test_kill.c",
+		Observe: "life", Want: SeenYes, Promise: "a child made in a cgroup lives although the cgroup was killed before"},
 }

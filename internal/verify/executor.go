@@ -24,11 +24,15 @@ const (
 	maxWords    = 65536
 	maxRequests = 1024
 
+	maxPath = 256
+
 	opWords    = 1
 	opRequests = 2
+	opObserve  = 3
 
 	answerEnded  = 1
 	answerKilled = 2
+	answerNobody = 3
 
 	callClone  = 1
 	callClone3 = 2
@@ -38,6 +42,7 @@ const (
 	placeParent = 2
 	placeChild  = 3
 	placeTids   = 4
+	placeCgroup = 5
 	badAddress  = 8
 
 	// patience is how long a worker may take, in seconds: a request, and all of a batch.
@@ -45,24 +50,12 @@ const (
 	patienceBatch = 60
 )
 
-// Setup is what the process does before it makes a request.
-type Setup uint32
-
-// The setups.
-const (
-	SetupUser   Setup = 1 << iota // become user 65534
-	SetupTime                     // unshare(CLONE_NEWTIME)
-	SetupPid                      // unshare(CLONE_NEWPID)
-	SetupChroot                   // chroot to /proc
-	SetupNproc                    // setrlimit(RLIMIT_NPROC, 0)
-)
-
 type wireRequest struct {
 	args                           [12]uint64
 	size                           uint64
 	tids                           [4]int32
 	call, setup, badArgs, answered uint32
-	result                         int64
+	result, unprepared, seen       int64
 }
 
 type shared struct {
@@ -70,10 +63,18 @@ type shared struct {
 	words       [maxWords]uint32
 	answers     [maxWords]int16
 	requests    [maxRequests]wireRequest
+	noWorker    int64
+	observe     [32]byte
+	cgroup      [maxPath]byte
+	cells       [4]int64
 }
 
 // ErrExecutor says that the executor could not be started or has died.
 var ErrExecutor = errors.New("the executor does not answer")
+
+// ErrNoWorker says that the executor could not create the process that makes a request: a
+// limit of processes is reached, or memory is short.
+var ErrNoWorker = errors.New("no process can be created to make a request")
 
 // Executor is a running executor. It is not for several goroutines at once.
 type Executor struct {
@@ -87,7 +88,11 @@ type Executor struct {
 // NewExecutor starts the executor, from memory or, where that is forbidden, from a
 // temporary file. Close it.
 func NewExecutor() (*Executor, error) {
-	fd, err := unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC)
+	const noExec = 8 // MFD_NOEXEC_SEAL, 6.3: vm.memfd_noexec can demand it
+	fd, err := unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC|noExec)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("forktrace-verify", unix.MFD_CLOEXEC)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: making shared memory: %w", ErrExecutor, err)
 	}
@@ -189,7 +194,11 @@ func (e *Executor) do(op, seconds uint32) (uint32, error) {
 	if _, err := io.ReadFull(e.from, b[:4]); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrExecutor, err)
 	}
-	return binary.NativeEndian.Uint32(b[:]), nil
+	answer := binary.NativeEndian.Uint32(b[:])
+	if answer == answerNobody {
+		return 0, fmt.Errorf("%w: %w", ErrNoWorker, unix.Errno(-e.shared.noWorker))
+	}
+	return answer, nil
 }
 
 // Words issues clone(2) with each word of flags in one process. It is for words that are
@@ -208,30 +217,105 @@ func (e *Executor) Words(words []uint32) ([]int16, error) {
 	return e.shared.answers[:len(words)], nil
 }
 
+// Refused issues requests that are refused in one process. The results are as those of
+// [Executor.Words], and there are at most maxRequests.
+func (e *Executor) Refused(requests []decode.Request) ([]int16, error) {
+	for i := range requests {
+		e.shared.requests[i] = wireOf(&requests[i])
+	}
+	e.shared.count, e.shared.done = uint32(len(requests)), 0
+	answer, err := e.do(opRequests, patienceBatch)
+	if err != nil {
+		return nil, err
+	}
+	if done := int(e.shared.done); done != len(requests) {
+		return nil, fmt.Errorf("%w: its worker ended at request %+v (answer %d)", ErrExecutor, requests[done], answer)
+	}
+	for i := range requests {
+		e.shared.answers[i] = int16(min(1, e.shared.requests[i].result))
+	}
+	return e.shared.answers[:len(requests)], nil
+}
+
 // Answer is what became of a request.
 type Answer struct {
 	Errno decode.Errno // 0 if a child was made
 	// Hung says that there was no answer in time, Died that the process which made the
 	// request ended before it had one.
 	Hung, Died bool
+	// Unprepared is the error for which the creator could not be brought into the state
+	// that was asked for; nothing was requested then.
+	Unprepared decode.Errno
+	// Seen is what an observation comes to.
+	Seen Seen
+	// Unseen is the error for which an observation could not be made.
+	Unseen decode.Errno
 }
 
-// Issue makes a request in a process of its own and waits for the child, if there is one.
-func (e *Executor) Issue(r *decode.Request, setup Setup) (Answer, error) {
+// Seen is what an observation of a child comes to.
+type Seen int64
+
+// What observations come to.
+const (
+	SeenNo Seen = iota
+	SeenYes
+	SeenOther // neither: part of it, or something else
+)
+
+// String is the word in reports.
+func (s Seen) String() string {
+	if s < SeenNo || s > SeenOther {
+		return "nothing"
+	}
+	return [...]string{"no", "yes", "neither"}[s]
+}
+
+// Issue makes a request in a process of its own, which is brought into a state before, and
+// waits for the child, if there is one. cgroup is the directory for [decode.Request.Cgroup], or to
+// move to.
+func (e *Executor) Issue(r *decode.Request, setup Setup, cgroup string) (Answer, error) {
+	return e.one(opRequests, r, setup, cgroup)
+}
+
+// Observe makes a request like [Executor.Issue], with a child that takes part in an
+// observation of the executor.
+func (e *Executor) Observe(name string, r *decode.Request, setup Setup, cgroup string) (Answer, error) {
+	e.shared.observe = [len(e.shared.observe)]byte{}
+	copy(e.shared.observe[:], name)
+	return e.one(opObserve, r, setup, cgroup)
+}
+
+func (e *Executor) one(op uint32, r *decode.Request, setup Setup, cgroup string) (Answer, error) {
 	e.shared.count, e.shared.done = 1, 0
+	e.shared.cgroup = [maxPath]byte{}
+	e.shared.cells = [len(e.shared.cells)]int64{}
+	if copy(e.shared.cgroup[:], cgroup) == maxPath {
+		return Answer{}, fmt.Errorf("%s: %w", cgroup, unix.ENAMETOOLONG)
+	}
 	w := &e.shared.requests[0]
 	*w = wireOf(r)
 	w.setup = uint32(setup)
-	answer, err := e.do(opRequests, patience)
-	switch {
-	case err != nil:
+	answer, err := e.do(op, patience)
+	if err != nil {
 		return Answer{}, err
-	case w.answered == 0:
-		return Answer{Hung: answer == answerKilled, Died: answer == answerEnded}, nil
-	case w.result < 0:
-		return Answer{Errno: decode.Errno(-w.result)}, nil
 	}
-	return Answer{Hung: answer == answerKilled}, nil
+	return w.answer(answer, op == opObserve && e.shared.done == 1), nil
+}
+
+func (w *wireRequest) answer(how uint32, observed bool) Answer {
+	switch {
+	case w.unprepared < 0:
+		return Answer{Unprepared: decode.Errno(-w.unprepared)}
+	case w.answered == 1 && w.result < 0:
+		return Answer{Errno: decode.Errno(-w.result)}
+	case observed && w.seen < 0:
+		return Answer{Unseen: decode.Errno(-w.seen)}
+	case observed:
+		return Answer{Seen: Seen(w.seen)}
+	case w.answered == 0:
+		return Answer{Hung: how == answerKilled, Died: how == answerEnded}
+	}
+	return Answer{Hung: how == answerKilled}
 }
 
 // wireOf is a request as the executor takes it. Addresses below a page name places in its

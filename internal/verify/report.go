@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // Report is what a run comes to. As JSON it is what --baseline reads.
@@ -18,6 +19,7 @@ type Report struct {
 	Machine    string   `json:"machine"`
 	Root       bool     `json:"root"`
 	Results    []Result `json:"results"`
+	Checked    *Checked `json:"checked,omitempty"`
 	Exhaustive *Counts  `json:"exhaustive,omitempty"`
 }
 
@@ -85,15 +87,25 @@ func (r *Report) writeText(w io.Writer) error {
 			fmt.Fprintf(w, "%-11s %6d conform  %d diverge  %d affected by known bugs  %d left out\n", suite, c[Conforms], c[Diverges], c[Affected], c[Skipped])
 		}
 	}
+	if c := r.Checked; c != nil && c.Reason != "" {
+		fmt.Fprintf(w, "%-11s left out: %s\n", "checks", c.Reason)
+	} else if c != nil {
+		fmt.Fprintf(w, "%-11s %6d creations compared with what their flags promise  %d promises broken  %d creations lost\n", "checks", c.Creations, c.Broken, c.Lost)
+	}
 	if e := r.Exhaustive; e != nil {
-		fmt.Fprintf(w, "%-11s %d words: %d refused early, %d late, %d accepted, %d open; %d issued in %.1f s, %d diverge\n", "exhaustive",
-			e.Early+e.Late+e.Accepted+e.Open, e.Early, e.Late, e.Accepted, e.Open, e.Issued, e.Seconds, e.Diverged)
+		fmt.Fprintf(w, "%-11s %d words: %d refused early, %d late, %d accepted, %d open, of %d classes\n", "exhaustive",
+			e.Early+e.Late+e.Accepted+e.Open, e.Early, e.Late, e.Accepted, e.Open, e.Classes)
+		h := &e.High
+		fmt.Fprintf(w, "%-11s clone3's high flags with %d classes of low ones: %d refused early, %d late, %d accepted, %d open\n", "",
+			h.Classes, h.Early, h.Late, h.Accepted, h.Open)
+		fmt.Fprintf(w, "%-11s %d issued in %.1f s, %d diverge\n", "", e.Issued, e.Seconds, e.Diverged)
 	}
 	for _, res := range r.all() {
-		if line := res.explain(); line != "" {
+		if line := res.explain(); line != "" && res.Outcome != Skipped {
 			fmt.Fprintln(w, line)
 		}
 	}
+	r.writeSkipped(w)
 	verdict := "conforms"
 	if r.Diverges() {
 		verdict = "diverges"
@@ -102,21 +114,51 @@ func (r *Report) writeText(w io.Writer) error {
 	return err
 }
 
+// writeSkipped writes a line for each reason for which cases were left out.
+func (r *Report) writeSkipped(w io.Writer) {
+	type reason struct{ suite, text string }
+	var reasons []reason
+	names := map[reason][]string{}
+	for _, res := range r.Results {
+		if key := (reason{res.Suite, res.Reason}); res.Outcome == Skipped {
+			if names[key] == nil {
+				reasons = append(reasons, key)
+			}
+			names[key] = append(names[key], res.Name)
+		}
+	}
+	for _, key := range reasons {
+		list, n := names[key], len(names[key])
+		more := ""
+		if n > 3 {
+			list, more = list[:3], fmt.Sprintf(" and %d more", n-3)
+		}
+		fmt.Fprintf(w, "%s: %d left out: %s: %s%s\n", key.suite, n, key.text, strings.Join(list, ", "), more)
+	}
+}
+
 // explain is what there is to say about a result, "" for one that conforms.
 func (r *Result) explain() string {
 	rule := ""
 	if r.Rule != "" {
 		rule = " by " + r.Rule
 	}
+	if r.About != "" && r.About != r.Rule {
+		rule += ", a case of " + r.About
+	}
 	note := ""
 	if r.Reason != "" {
 		note = "; " + r.Reason
 	}
+	promise := ""
+	if r.Promise != "" {
+		promise = " to \"" + r.Promise + "\""
+	}
 	switch r.Outcome {
 	case Affected:
-		return fmt.Sprintf("%s/%s: bug %s: the kernel answers %s, without the bug %s%s (%s)%s", r.Suite, r.Name, r.Bug, r.Got, r.Want, rule, r.Source, note)
+		return fmt.Sprintf("%s/%s: bug %s: the kernel answers %s%s, without the bug %s%s (%s)%s", r.Suite, r.Name, r.Bug, r.Got, promise, r.Want, rule, r.Source, note)
 	case Diverges:
-		return fmt.Sprintf("%s/%s: the kernel answers %s, expected %s%s (%s)%s", r.Suite, r.Name, r.Got, r.Want, rule, r.Source, note)
+		return fmt.Sprintf("%s/%s: the kernel answers %s%s, expected %s%s (%s)%s", r.Suite, r.Name, r.Got, promise, r.Want, rule, r.Source, note)
 	case Skipped:
 		return fmt.Sprintf("%s/%s: left out: %s", r.Suite, r.Name, r.Reason)
 	}

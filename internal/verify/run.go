@@ -3,9 +3,13 @@
 package verify
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/forktrace/forktrace/decode"
@@ -27,9 +31,11 @@ type Result struct {
 	Suite   string  `json:"suite"`
 	Name    string  `json:"name"`
 	Outcome Outcome `json:"outcome"`
-	Want    string  `json:"want"`           // error, or "accepted"
-	Got     string  `json:"got"`            // likewise; "hung" or "died" if there was no answer
-	Rule    string  `json:"rule,omitempty"` // by which it is refused
+	Want    string  `json:"want"`              // error, or "accepted"; of an observation "yes" or "no"
+	Got     string  `json:"got"`               // likewise, or "neither"; "hung" or "died" if there was no answer
+	Promise string  `json:"promise,omitempty"` // what an observation is about
+	Rule    string  `json:"rule,omitempty"`    // by which it is refused
+	About   string  `json:"about,omitempty"`   // the rule that the case is made for
 	Bug     string  `json:"bug,omitempty"`
 	Reason  string  `json:"reason,omitempty"` // of a case that was skipped
 	Source  string  `json:"source"`
@@ -58,15 +64,62 @@ func New(e *Executor) (*Verifier, error) {
 	}
 	v.state.Pids[0].PidMax = 0 // differs; no case asks for a number near it
 	readState(&v.state, "/proc")
+	if err := v.learnCreator(); err != nil {
+		return nil, err
+	}
 	// the kernel itself has but one answer to a size of 0: another is a filter's
 	size0 := with(clone3(0), func(r *decode.Request) { r.Size = 0 })
-	if a, err := e.Issue(&size0, 0); err != nil {
+	if a, err := e.Issue(&size0, 0, ""); err != nil {
 		return nil, err
 	} else if a.Errno != decode.EINVAL {
 		v.noClone3 = "clone3 is hidden, as a seccomp filter does: " + a.text()
 	}
-	return v, nil
+	return v, v.learnSpoilt()
 }
+
+// learnSpoilt finds out by a first fork that fails whether a pid namespace outlives it: no
+// request that is refused can tell.
+func (v *Verifier) learnSpoilt() error {
+	if !v.root {
+		return nil
+	}
+	r := clone(0)
+	a, err := v.Executor.Issue(&r, SetupSpoilt, "")
+	switch {
+	case err != nil || a.Unprepared != 0:
+		return err
+	case a.Errno == decode.ENOMEM:
+		v.Traits &^= decode.TraitPidNSRetry
+	case a.Errno == 0:
+		v.Traits |= decode.TraitPidNSRetry
+	}
+	return nil
+}
+
+// learnCreator finds out what is special about this process as a creator: it may be root of
+// a user namespace only, or root without some capabilities.
+func (v *Verifier) learnCreator() error {
+	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil && !wholeMap.Match(ids) {
+		for _, c := range []decode.Condition{decode.CondCapAdminInit, decode.CondCapResourceInit, decode.CondRootUser} {
+			v.state.Set(c, false)
+		}
+	} else if v.root || os.Geteuid() != 0 {
+		return nil
+	}
+	v.state.Forget(decode.CondRootUser)
+	v.state.Forget(decode.CondCapResourceInit)
+	one := tid(0, 1) // always in use: the answer tells whether it may be asked for
+	a, err := v.Executor.Issue(&one, 0, "")
+	if err != nil {
+		return err
+	}
+	may := decode.TruthOf(a.Errno != decode.EPERM)
+	v.state.Pids = []decode.PidNamespace{{CheckpointRestore: may, SysAdmin: may}}
+	return nil
+}
+
+// wholeMap is the uid_map of the initial user namespace.
+var wholeMap = regexp.MustCompile(`^\s*0\s+0\s+4294967295\s*$`)
 
 // hasLA57 says whether the kernel uses five levels of page tables: it hides the flag of
 // the processor when it does not.
@@ -85,52 +138,149 @@ func (v *Verifier) predict(r *decode.Request, s *decode.State, traits decode.Tra
 	return decode.Predict(r, s, traits)
 }
 
-// Run does one case. An error means that the executor is gone.
-func (v *Verifier) Run(c *Case) (Result, error) {
-	res := Result{Suite: c.Suite, Name: c.Name, Source: c.Source, Bug: c.Bug}
-	if c.Setup != 0 && !v.root {
-		res.Outcome, res.Reason = Skipped, "needs root"
-		return res, nil
+// fixed are the traits of kernels without the bugs that are tested by requests alone.
+const fixed = decode.TraitNewTimeClone3 | decode.TraitTimeNSAtExec | decode.TraitSignalChecked | decode.TraitPidNSRetry
+
+// adapt lets an ordinary user run in a user namespace what needs capabilities over other
+// namespaces only.
+func (v *Verifier) adapt(c *Case) *Case {
+	if v.root || c.Setup&(SetupUserNS|SetupMapped|SetupQuota|SetupUserDepth|SetupPidMax) != 0 || c.Setup&^inUserNS != 0 {
+		return c
 	}
-	if v.noClone3 != "" && c.Request.Entry == decode.EntryClone3 {
-		res.Outcome, res.Reason = Skipped, v.noClone3
-		return res, nil
+	p := v.predictCase(c)
+	if c.Setup == 0 && c.Observe != "undo" && (c.Observe == "" || p.Rule == nil || p.Rule.ID != "ns-needs-admin") {
+		return c
 	}
+	adapted := *c
+	adapted.Setup |= SetupMapped
+	return &adapted
+}
+
+// cannot says why a case cannot be run here, "" if it can.
+func (v *Verifier) cannot(c *Case) string {
+	switch {
+	case !v.root && (c.Setup&^(rootlessSetups|inUserNS) != 0 || c.Cgroup != CgroupNone):
+		return "needs root"
+	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&SetupAutoreap != 0):
+		return v.noClone3
+	case c.Setup&SetupAutoreap != 0 && v.Traits&decode.TraitAutoreap == 0:
+		return "this kernel has no CLONE_AUTOREAP"
+	case c.Setup&SetupPidMax != 0 && v.Traits&decode.TraitPidMaxPerNS == 0:
+		return "this kernel has one pid_max for all namespaces"
+	}
+	return ""
+}
+
+// predictCase is what the rules say of a case.
+func (v *Verifier) predictCase(c *Case) decode.Prediction {
 	state := v.state
-	for _, g := range c.Given {
+	state.Pids = slices.Clone(state.Pids)
+	c.Setup.apply(&state)
+	for _, g := range slices.Concat(c.Given, cgroupKinds[c.Cgroup].given) {
 		state.Set(g, true)
 	}
-	for _, l := range c.Lacks {
-		state.Set(l, false)
-	}
 	traits := v.Traits
-	if c.Bug != "" { // what a kernel without the bug does
-		traits |= decode.TraitNewTimeClone3 | decode.TraitTimeNSAtExec | decode.TraitSignalChecked
+	if c.Bug != "" {
+		traits |= fixed
 	}
-	p := v.predict(&c.Request, &state, traits)
+	if c.Observe != "" {
+		traits = v.Traits // the kernel as it is has to make the child
+	}
+	return v.predict(&c.Request, &state, traits)
+}
+
+// Run does one case. An error means that the executor is gone.
+func (v *Verifier) Run(c *Case) (Result, error) {
+	res := Result{Suite: c.Suite, Name: c.Name, Source: c.Source, Bug: c.Bug, Promise: c.Promise, About: c.Rule}
+	c = v.adapt(c)
+	if res.skip(v.cannot(c)) {
+		return res, nil
+	}
+	p := v.predictCase(c)
 	switch {
 	case p.Outcome == decode.OutcomeOpen:
-		res.Outcome, res.Reason = Skipped, "depends on what is not known: "+p.Open.List()[0].Name()
+		res.skip("depends on what is not known: " + p.Open.List()[0].Name())
+		return res, nil
+	case p.Rule != nil && c.Observe != "":
+		res.skip("the request is refused here by " + p.Rule.ID)
 		return res, nil
 	case p.Rule != nil:
 		res.Rule, res.Want = p.Rule.ID, string(decode.AppendErrno(nil, p.Rule.Errno))
+	case c.Observe != "":
+		res.Want = c.Want.String()
 	default:
 		res.Want = "accepted"
 	}
-	a, err := v.Executor.Issue(&c.Request, c.Setup)
-	if err != nil {
-		return res, fmt.Errorf("%s: %w", c.Name, err)
+	a, err := v.issue(c, &res)
+	if err != nil || res.Outcome != "" {
+		return res, err
 	}
-	res.Got = a.text()
-	switch {
-	case res.Got == res.Want:
-		res.Outcome = Conforms
-	case c.Bug != "":
-		res.Outcome = Affected
-	default:
-		res.Outcome = Diverges
+	res.judge(c, &a)
+	if res.Outcome == Diverges && (a.Errno == decode.EAGAIN || a.Errno == decode.ENOMEM) {
+		plain := clone(0)
+		control, err := v.Executor.Issue(&plain, c.Setup&(SetupUser|SetupStranger), "")
+		if err != nil {
+			return res, err
+		}
+		if control.Errno == a.Errno {
+			res.skip("not even a plain child can be made: " + a.text())
+		}
 	}
 	return res, nil
+}
+
+// issue makes the cgroup that a case needs, and the request.
+func (v *Verifier) issue(c *Case, res *Result) (a Answer, err error) {
+	dir := ""
+	if c.Cgroup != CgroupNone {
+		var remove func() error
+		if dir, remove, err = c.Cgroup.make(); err != nil {
+			res.skip("the cgroup cannot be made: " + err.Error())
+			return a, nil
+		}
+		defer func() { err = errors.Join(err, remove()) }()
+	}
+	if c.Observe != "" {
+		a, err = v.Executor.Observe(c.Observe, &c.Request, c.Setup, dir)
+	} else {
+		a, err = v.Executor.Issue(&c.Request, c.Setup, dir)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.Name, err)
+	}
+	return a, err
+}
+
+// skip leaves a case out for a reason, if there is one.
+func (r *Result) skip(reason string) bool {
+	if reason != "" {
+		r.Outcome, r.Reason = Skipped, reason
+	}
+	return reason != ""
+}
+
+// judge compares the kernel's answer with what is wanted.
+func (r *Result) judge(c *Case, a *Answer) {
+	switch {
+	case a.Unprepared != 0:
+		r.skip("the creator cannot be brought into the state: " + a.Unprepared.String())
+		return
+	case a.Unseen != 0:
+		r.skip("cannot be observed: " + a.Unseen.String())
+		return
+	}
+	r.Got = a.text()
+	if c.Observe != "" && r.Got == "accepted" {
+		r.Got = a.Seen.String()
+	}
+	switch {
+	case r.Got == r.Want:
+		r.Outcome = Conforms
+	case c.Bug != "":
+		r.Outcome = Affected
+	default:
+		r.Outcome = Diverges
+	}
 }
 
 func (a *Answer) text() string {
@@ -143,4 +293,37 @@ func (a *Answer) text() string {
 		return string(decode.AppendErrno(nil, a.Errno))
 	}
 	return "accepted"
+}
+
+// RunAll does cases, comparing their children with their promises if watched and where that
+// is possible. It ends with an error between two cases when ctx does.
+func (v *Verifier) RunAll(ctx context.Context, cases []Case, watched bool) (results []Result, checked *Checked, err error) {
+	results = make([]Result, 0, len(cases))
+	var w *Watch
+	switch {
+	case !watched:
+	case !v.root:
+		checked = &Checked{Reason: "needs root"}
+	default:
+		if w, err = NewWatch(v); err != nil {
+			checked = &Checked{Reason: err.Error()}
+		}
+	}
+	for i := range cases {
+		if ctx.Err() != nil {
+			return nil, nil, errors.Join(fmt.Errorf("after %d of %d cases: %w", i, len(cases), context.Cause(ctx)), w.abort())
+		}
+		end := w.begin()
+		res, err := v.Run(&cases[i])
+		if err != nil {
+			return nil, nil, errors.Join(err, w.abort())
+		}
+		end()
+		results = append(results, res)
+	}
+	if w == nil {
+		return results, checked, nil
+	}
+	checked, err = w.End(results)
+	return results, checked, err
 }

@@ -31,7 +31,7 @@ type Learned struct {
 var setups = map[string]Setup{
 	"":                       0,
 	"unshare(CLONE_NEWTIME)": SetupTime,
-	"chroot(2) to a directory below the root, become an ordinary user, setrlimit(RLIMIT_NPROC, 0)": SetupChroot | SetupUser | SetupNproc,
+	"chroot(2) to a directory below the root, become an ordinary user, setrlimit(RLIMIT_NPROC, 0)": SetupChroot | SetupUser | SetupNproc0,
 }
 
 // Learn finds the traits of the running kernel by the probes of [decode.TraitTable], and
@@ -53,7 +53,7 @@ func (e *Executor) Learn() (decode.Traits, []Learned, error) {
 			setup, can = setups[info.Probe.Setup]
 		}
 		if can && (setup == 0 || privileged()) {
-			a, err := e.Issue(&info.Probe.Request, setup)
+			a, err := e.Issue(&info.Probe.Request, setup, "")
 			if err != nil {
 				return traits, all, fmt.Errorf("probing %s: %w", info.Name, err)
 			}

@@ -9,11 +9,11 @@
  */
 #include "executor.h"
 
-static struct shared *shared;
-static int pidfd_place, parent_place, child_place;
+struct shared *shared;
+int pidfd_place, parent_place, child_place;
 
 /* Makes the call. A child exits within the same asm block and uses registers only. */
-static long create(long nr, long a, long b, long c, long d, long e)
+long create(long nr, long a, long b, long c, long d, long e)
 {
 #if defined(__x86_64__)
 	long ret;
@@ -77,41 +77,27 @@ static long clone_word(unsigned long word, unsigned long stack, unsigned long pa
 #endif
 }
 
-static long issue(struct request *r)
+void fill_places(struct request *r)
 {
-	if (r->call == CALL_CLONE)
-		return clone_word(r->args[0], r->args[5], place(r->args[1], r), r->args[7]);
 	r->args[1] = place(r->args[1], r);
 	r->args[2] = place(r->args[2], r);
 	r->args[3] = place(r->args[3], r);
 	r->args[8] = place(r->args[8], r);
+}
+
+long issue(struct request *r)
+{
+	if (r->call == CALL_CLONE)
+		return clone_word(r->args[0], r->args[5], place(r->args[1], r), r->args[7]);
+	fill_places(r);
 	return create(NR_clone3, r->bad_args ? BAD_ADDRESS : (long)r->args, r->size, 0, 0, 0);
 }
 
 /* Waits for a child that a request made, if it is ours; a thread is nobody's. */
-static void reap(long pid)
+void reap(long pid)
 {
 	while (call4(NR_wait4, pid, 0, WALL, 0) == -EINTR)
 		;
-}
-
-static void prepare(unsigned int setup)
-{
-	if (setup & SETUP_CHROOT)
-		call2(NR_chroot, (long)"/proc", 0);
-	if (setup & SETUP_USER) {
-		call4(NR_setresgid, NOBODY, NOBODY, NOBODY, 0);
-		call4(NR_setresuid, NOBODY, NOBODY, NOBODY, 0);
-	}
-	if (setup & SETUP_TIME)
-		call2(NR_unshare, CLONE_NEWTIME, 0);
-	if (setup & SETUP_PID)
-		call2(NR_unshare, CLONE_NEWPID, 0);
-	if (setup & SETUP_NPROC) {
-		unsigned long none[2] = {0, 0};
-
-		call4(NR_prlimit64, 0, RLIMIT_NPROC, (long)none, 0);
-	}
 }
 
 static void work_words(void)
@@ -131,7 +117,9 @@ static void work_requests(void)
 	for (unsigned int i = 0; i < shared->count; i++) {
 		struct request *r = &shared->requests[i];
 
-		prepare(r->setup);
+		r->unprepared = prepare(r);
+		if (r->unprepared)
+			break;
 		pidfd_place = -1;
 		r->result = issue(r);
 		r->answered = 1;
@@ -139,6 +127,18 @@ static void work_requests(void)
 			reap(r->result);
 		shared->done = i + 1;
 	}
+}
+
+static void work_observation(void)
+{
+	struct request *r = &shared->requests[0];
+
+	r->unprepared = prepare(r);
+	if (r->unprepared)
+		return;
+	fill_places(r);
+	r->seen = observe(r);
+	shared->done = 1;
 }
 
 /* Runs a worker and waits at most the command's time for it. Answers whether it ended by itself. */
@@ -150,38 +150,68 @@ static unsigned int supervise(const struct command *c)
 	long pid = call5(NR_clone, SIGCHLD, 0, 0, 0, 0);
 
 	if (pid == 0) {
-		call4(NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+		call2(NR_prctl, PR_SET_PDEATHSIG, SIGKILL);
+		call2(NR_setpgid, 0, 0);
 		if (c->op == OP_WORDS)
 			work_words();
-		else
+		else if (c->op == OP_REQUESTS)
 			work_requests();
-		call2(NR_exit_group, 0, 0);
+		else
+			work_observation();
+		call1(NR_exit_group, 0);
 	}
-	if (pid < 0)
+	if (pid < 0) {
+		shared->no_worker = pid;
 		return ANSWER_NO_WORKER;
+	}
 	poll.fd = call2(NR_pidfd_open, pid, 0);
 	if (poll.fd >= 0 && call5(NR_ppoll, (long)&poll, 1, (long)&patience, 0, 0) == 0)
 		ended = ANSWER_KILLED;
 	call2(NR_kill, pid, SIGKILL);
+	call2(NR_kill, -pid, SIGKILL); /* its descendants are of its process group */
 	if (poll.fd >= 0)
-		call2(NR_close, poll.fd, 0);
+		call1(NR_close, poll.fd);
 	reap(pid);
 	while (call4(NR_wait4, -1, 0, WALL | WNOHANG, 0) > 0) /* what it left to us */
 		;
 	return ended;
 }
 
-__attribute__((used, noreturn)) void run(void)
+/* Compilers call it for structures. */
+void *memset(void *to, int byte, unsigned long size)
+{
+	volatile char *at = to;
+
+	while (size--)
+		*at++ = byte;
+	return to;
+}
+
+void *memcpy(void *to, const void *from, unsigned long size)
+{
+	volatile char *at = to;
+	const char *next = from;
+
+	while (size--)
+		*at++ = *next++;
+	return to;
+}
+
+/* stack begins with the number of arguments: an observation executes this program with one more. */
+__attribute__((used, noreturn)) void run(long *stack)
 {
 	unsigned long all_signals = ~0UL;
 	struct command c;
-	long memory = call6(NR_mmap, 0, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, 0);
+	long memory;
 
+	if (*stack > 1)
+		be_executed();
+	memory = call6(NR_mmap, 0, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, SHARED_FD, 0);
 	if (memory < 0 && memory > -4096)
-		call2(NR_exit_group, 1, 0);
+		call1(NR_exit_group, 1);
 	shared = (struct shared *)memory;
-	call4(NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-	call4(NR_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0);
+	call2(NR_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	call2(NR_prctl, PR_SET_CHILD_SUBREAPER, 1);
 	/* for all our processes: a child's exit signal can be any, and many of them kill */
 	call4(NR_rt_sigprocmask, SIG_SETMASK, (long)&all_signals, 0, sizeof(all_signals));
 	while (call4(NR_read, 0, (long)&c, sizeof(c), 0) == sizeof(c)) {
@@ -190,12 +220,12 @@ __attribute__((used, noreturn)) void run(void)
 		if (call4(NR_write, 1, (long)&answer, sizeof(answer), 0) != sizeof(answer))
 			break;
 	}
-	call2(NR_exit_group, 0, 0);
+	call1(NR_exit_group, 0);
 	__builtin_unreachable();
 }
 
 #if defined(__x86_64__)
-__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tand $-16, %rsp\n\tcall run\n");
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall run\n");
 #else
-__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tbl run\n");
+__asm__(".globl _start\n_start:\n\tmov x29, #0\n\tmov x30, #0\n\tmov x0, sp\n\tbl run\n");
 #endif
