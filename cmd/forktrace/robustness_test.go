@@ -21,12 +21,12 @@ func TestTwoAtOnce(t *testing.T) {
 	testkit.NeedRoot(t)
 	const name = "ft-seen-twice"
 	program := testkit.Named(t, name)
-	runs := []*testkit.Run{testkit.Start(t), testkit.Start(t)}
+	runs := []*testkit.Run{testkit.Start(t, "-v"), testkit.Start(t, "-v")}
 	want := testkit.Expectations(t, testkit.Output(t, exec.Command(program, "cases", "raw", "failures")))
 	for _, r := range runs {
 		r.Stop(t)
 		all := r.Events(t).Creations
-		matchAll(t, want, slices.DeleteFunc(all, func(e testkit.Event) bool { return e.Creator.Comm != name }))
+		matchAll(t, r.WithHook(t, want), slices.DeleteFunc(all, func(e testkit.Event) bool { return e.Creator.Comm != name }))
 	}
 }
 
