@@ -32,7 +32,7 @@ static __always_inline void begin_stages(void)
 	__u64 key = bpf_get_current_task();
 	struct progress *p;
 
-	if (!stages || bpf_map_update_elem(&progresses, &key, &no_progress, BPF_ANY))
+	if (!stages || !markers || bpf_map_update_elem(&progresses, &key, &no_progress, BPF_ANY))
 		return;
 	p = bpf_map_lookup_elem(&progresses, &key);
 	if (p)

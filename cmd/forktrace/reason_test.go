@@ -221,7 +221,8 @@ func TestMemoryLimit(t *testing.T) {
 	if !strings.Contains(e.Reason.Text, "memory.max of "+path+" is reached") {
 		t.Errorf("text %q, evidence %v", e.Reason.Text, e.Evidence)
 	}
-	if n, _ := e.Evidence["memory_failcnt"].(float64); n == 0 {
+	// version 2 does not count it on all kernels
+	if n, _ := e.Evidence["memory_failcnt"].(float64); n == 0 && files[0] != memoryFiles[0][0] {
 		t.Errorf("the limit was never met: %v", e.Evidence)
 	}
 }

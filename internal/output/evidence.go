@@ -26,6 +26,9 @@ const (
 // of is the number; ok is false where it is not known, or there is no limit.
 func (f *evidenceField) of(e *decode.Evidence) (v uint64, ok bool) {
 	v = f.value(e)
+	if f.name == "memory_failcnt" && v == 0 { // not counted on all kernels: 0 says nothing
+		return 0, false
+	}
 	return v, e.Known&f.known != 0 && (f.none == 0 || v < f.none)
 }
 
