@@ -245,13 +245,14 @@ static __always_inline int census_exited(struct task_struct *p, const bool btf)
 	return 0;
 }
 
-static __always_inline void name_exec(struct tally *row, const char comm[TASK_COMM_LEN])
+static __always_inline void name_exec(struct tally *all, struct tally *row, const char comm[TASK_COMM_LEN])
 {
 	const __u64 *name = (const __u64 *)comm;
 	__u64 *last = (__u64 *)row->last_exec;
 
 	if (last[0] == name[0] && last[1] == name[1]) {
 		COUNT(row->same_execs);
+		COUNT(all->same_execs);
 		return;
 	}
 	last[0] = name[0];
@@ -286,7 +287,7 @@ static __always_inline int census_executed(struct task_struct *c, struct linux_b
 	row = find_row(&creator);
 	if (row) {
 		COUNT(row->execs);
-		name_exec(row, comm);
+		name_exec(all, row, comm);
 	}
 	return 0;
 }
