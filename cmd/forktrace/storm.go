@@ -143,9 +143,9 @@ func (r *stormRun) explainNow(ctx context.Context, length time.Duration) error {
 			break
 		}
 		parts = append(parts, s)
-		r.measure(activity.Merge(parts...)) // who has ended meets its limits no more, but did
+		r.measure(r.Merge(parts...)) // who has ended meets its limits no more, but did
 	}
-	all := activity.Merge(parts...)
+	all := r.Merge(parts...)
 	if all == nil {
 		return nil
 	}

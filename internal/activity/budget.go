@@ -70,8 +70,9 @@ func (s *Sampler) Limits(sample *Sample) []host.Limit {
 // that has not ended; nil if there is none.
 func (s *Sampler) living(g *Group) *Process {
 	for _, r := range g.Rows[:min(limitsOf, len(g.Rows))] {
-		for _, p := range s.Lineage(r.ID.Process) {
-			if p.Cgroup != r.Process.Cgroup || p.UID != r.Process.UID {
+		line := s.Lineage(r.ID.Process)
+		for _, p := range line {
+			if p.Cgroup != line[0].Cgroup || p.UID != line[0].UID {
 				break
 			}
 			if p.Ended == 0 {

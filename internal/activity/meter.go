@@ -59,6 +59,16 @@ type Sample struct {
 	Rows   []Row        // only those in which something happened
 }
 
+// Attempts is how many there were: of the machine, or by the rows, which are read a moment
+// later, whichever is more. Nobody's share of it exceeds 1.
+func (s *Sample) Attempts() uint64 {
+	var rows uint64
+	for i := range s.Rows {
+		rows += Weight(&s.Rows[i].Delta)
+	}
+	return max(rows, Weight(&s.Total))
+}
+
 // Rate is a number of events as events a second.
 func (s *Sample) Rate(n uint64) float64 {
 	if s.Length <= 0 {
@@ -68,7 +78,7 @@ func (s *Sample) Rate(n uint64) float64 {
 }
 
 // Merge makes one sample of several that follow one another. It returns nil for none.
-func Merge(samples ...*Sample) *Sample {
+func (m *Meter) Merge(samples ...*Sample) *Sample {
 	if len(samples) == 0 {
 		return nil
 	}

@@ -77,5 +77,7 @@ const shownLimits = 3
 
 // FrameOf makes what is shown of a sample, with the limits as they are now.
 func (s *Sampler) FrameOf(sample *Sample, at time.Time) *Frame {
-	return s.Frame(sample, at, host.ReadMachine(), Nearest(s.Limits(sample), shownLimits))
+	f := s.Frame(sample, at, host.ReadMachine(), Nearest(s.Limits(sample), shownLimits))
+	f.NotSeen = s.Blind()
+	return f
 }

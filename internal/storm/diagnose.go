@@ -71,11 +71,12 @@ type diagnosing struct {
 	inside   *activity.Sample // what the ancestor explains, or all
 	outside  *activity.Sample
 	ancestor *activity.Process
+	attempts float64 // of the machine
 }
 
 // Diagnose explains a sample.
 func Diagnose(m *activity.Meter, s *activity.Sample, known *Known) *Diagnosis {
-	d := &diagnosing{m: m, s: s, inside: s, outside: &activity.Sample{}, Diagnosis: &Diagnosis{
+	d := &diagnosing{m: m, s: s, inside: s, outside: &activity.Sample{}, attempts: float64(max(s.Attempts(), 1)), Diagnosis: &Diagnosis{
 		Type: "storm", Schema: 1, Seconds: s.Length.Seconds(), Rate: s.Rate(s.Total.Forks()),
 		Refused: s.Rate(activity.Refusals(&s.Total)), Restarted: s.Rate(s.Total.Failed[tracer.CensusRestarted]),
 		Headroom: append([]Headroom{}, known.Headroom...), Culprits: []Part{}, Victims: []Part{},
@@ -101,7 +102,7 @@ func Diagnose(m *activity.Meter, s *activity.Sample, known *Known) *Diagnosis {
 func (d *diagnosing) part(g *activity.Group) Part {
 	p := Part{
 		Name: g.Label, Creators: len(g.Rows), Created: g.Delta.Forks(), Failures: g.Delta.Failures(), Refused: activity.Refusals(&g.Delta),
-		Share: float64(activity.Weight(&g.Delta)) / float64(max(activity.Weight(&d.s.Total), 1)),
+		Share: float64(activity.Weight(&g.Delta)) / d.attempts,
 	}
 	if g.Process != nil {
 		p.Pid = g.Process.ID.Pid
