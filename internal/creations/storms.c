@@ -56,7 +56,7 @@ static void become(const char *name, const char *what, const char *arg)
 
 	snprintf(dir, sizeof(dir), "%s", storm->program);
 	snprintf(file, sizeof(file), "%s/%s", dirname(dir), name);
-	execl(file, name, what, arg, NULL);
+	execl(file, file, what, arg, NULL);
 	execl(storm->program, storm->program, what, arg, NULL);
 	_exit(127);
 }
