@@ -39,7 +39,8 @@ type Entry struct {
 	Owner     string   `json:"owner,omitempty"` // container or unit
 	Ended     bool     `json:"ended,omitempty"`
 	Processes int      `json:"creators"`
-	Lineage   []string `json:"lineage,omitempty"` // names and pids, parent first
+	Lineage   []string `json:"lineage,omitempty"`  // names and pids, parent first
+	Children  []Child  `json:"children,omitempty"` // the most active first
 	LastExec  string   `json:"last_exec,omitempty"`
 
 	Created  map[string]uint64 `json:"created"`
@@ -60,6 +61,17 @@ type Entry struct {
 	Total    uint64            `json:"created_since_start"`
 }
 
+// Child are the processes of one name that a group created: those that live, and those
+// that created something themselves.
+type Child struct {
+	Name    string  `json:"name"`
+	Pid     uint32  `json:"pid"` // of one of them
+	Alive   int     `json:"alive"`
+	Ended   int     `json:"ended"`
+	Rate    float64 `json:"created_per_s"`
+	Failing float64 `json:"failed_per_s"`
+}
+
 // maxEntries bounds the groups of a frame.
 const maxEntries = 200
 
@@ -73,7 +85,7 @@ func (m *Meter) Frame(s *Sample, at time.Time, machine host.Machine, limits []ho
 	if f.Limits == nil {
 		f.Limits = []host.Limit{}
 	}
-	attempts := s.Attempts()
+	attempts, families := s.Attempts(), m.families(s)
 	for _, by := range Ways {
 		groups := m.Groups(s, by)
 		if len(groups) > maxEntries {
@@ -83,6 +95,7 @@ func (m *Meter) Frame(s *Sample, at time.Time, machine host.Machine, limits []ho
 		entries := make([]Entry, len(groups))
 		for i, g := range groups {
 			entries[i] = m.entry(s, g, attempts)
+			entries[i].Children = families.of(g)
 		}
 		f.Groups[by] = entries
 	}
