@@ -39,6 +39,10 @@ func (f *families) of(g *Group) []Child {
 	names := map[string]*Child{}
 	for _, r := range g.Rows[:min(maxParents, len(g.Rows))] {
 		for _, p := range f.children[r.ID.Process] {
+			did := f.did[p.ID]
+			if p.Ended != 0 && did == nil {
+				continue // it was seen by chance
+			}
 			c := names[p.Name()]
 			if c == nil {
 				c = &Child{Name: p.Name(), Pid: p.ID.Pid}
@@ -49,7 +53,7 @@ func (f *families) of(g *Group) []Child {
 			} else {
 				c.Ended++
 			}
-			if did := f.did[p.ID]; did != nil {
+			if did != nil {
 				c.Rate += f.sample.Rate(did.Delta.Forks())
 				c.Failing += f.sample.Rate(did.Delta.Failures())
 			}

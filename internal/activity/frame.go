@@ -62,7 +62,7 @@ type Entry struct {
 }
 
 // Child are the processes of one name that a group created: those that live, and those
-// that created something themselves.
+// that created something themselves in the interval.
 type Child struct {
 	Name    string  `json:"name"`
 	Pid     uint32  `json:"pid"` // of one of them

@@ -171,7 +171,7 @@ func (m Model) press(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		if m.frame != nil && m.Save != nil {
 			return m, m.Save(m.frame)
 		}
-	case "esc":
+	case "esc", "alt+esc": // the latter: two, faster than a terminal tells apart
 		if !m.opened {
 			m.filter, m.moved = "", false
 		}
