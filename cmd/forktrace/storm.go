@@ -88,7 +88,9 @@ func runStorm(c *cobra.Command, o *stormOptions) error {
 			return usagef("--duration: %w", err)
 		}
 	}
-	startThreads()
+	if err := startThreadsOrSay(c.ErrOrStderr()); err != nil {
+		return err
+	}
 	if o.protect {
 		if err := protect(); err != nil {
 			return err

@@ -117,3 +117,17 @@ func (c *Cgroups) Members(path string) []Tasks {
 	})
 	return members
 }
+
+// Tightest is the limit that will refuse this process's next threads first, of those that
+// refuse root too, and for how many there is room. False if none is known.
+func Tightest() (l Limit, room uint64, ok bool) {
+	for _, each := range append(pidsMax(), threadsMax(), pidMax()) {
+		if each.Max == nil || each.Used == nil {
+			continue
+		}
+		if left := *each.Max - min(*each.Used, *each.Max); !ok || left < room {
+			l, room, ok = each, left, true
+		}
+	}
+	return l, room, ok
+}
