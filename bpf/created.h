@@ -92,6 +92,21 @@ static __always_inline void forget_inflight(struct task_struct *c)
 	end_stages();
 }
 
+/* How long c has been in copy_process, ns; 0 where no hook has seen it enter. */
+static __always_inline __u64 take_duration(struct task_struct *c)
+{
+	__u64 key = (__u64)c, took = 0;
+	struct inflight *in;
+
+	if (!has_entry_hook)
+		return 0;
+	in = bpf_map_lookup_elem(&inflights, &key);
+	if (in)
+		took = bpf_ktime_get_boot_ns() - in->start;
+	bpf_map_delete_elem(&inflights, &key);
+	return took;
+}
+
 static __always_inline int created(struct task_struct *p, __u64 clone_flags, struct task_struct *c,
 				   struct pt_regs *regs, const bool btf)
 {
@@ -103,7 +118,7 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		c = walkable(c);
 	}
 	if (census)
-		return census_created(p, clone_flags, c, btf);
+		return census_created(p, clone_flags, c, take_duration(c), btf);
 	counters = my_counters();
 	if (!counters)
 		return 0;

@@ -143,7 +143,7 @@ static __always_inline int copy_process_begin(struct kernel_clone_args *args, co
 	/* a task is in copy_process once at a time: what is still there has left unseen */
 	if (counters && bpf_map_lookup_elem(&inflights, &key))
 		__sync_fetch_and_add(&counters->missed, 1);
-	in = read_inflight(args, task_flags(c) & PF_KTHREAD, btf);
+	in = census ? note_inflight(args) : read_inflight(args, task_flags(c) & PF_KTHREAD, btf);
 	if (in)
 		in->start = bpf_ktime_get_boot_ns();
 	begin_stages();

@@ -146,10 +146,8 @@ static __always_inline void read_user_args(struct inflight *in, struct kernel_cl
 	}
 }
 
-/* Reads a request from the struct that copy_process works on: what the kernel took, not what user memory says
- * now. */
-static __always_inline struct inflight *read_inflight(struct kernel_clone_args *args, bool kernel_creator,
-						      const bool btf)
+/* Makes an entry for current that says no more than which way it creates. */
+static __always_inline struct inflight *note_inflight(struct kernel_clone_args *args)
 {
 	__u64 key = bpf_get_current_task();
 	struct inflight *in;
@@ -158,11 +156,22 @@ static __always_inline struct inflight *read_inflight(struct kernel_clone_args *
 	if (bpf_map_update_elem(&inflights, &key, &no_inflight, BPF_ANY))
 		return NULL;
 	in = bpf_map_lookup_elem(&inflights, &key);
+	if (in)
+		in->creates = read_creates(args);
+	return in;
+}
+
+/* Reads a request from the struct that copy_process works on: what the kernel took, not what user memory says
+ * now. */
+static __always_inline struct inflight *read_inflight(struct kernel_clone_args *args, bool kernel_creator,
+						      const bool btf)
+{
+	struct inflight *in = note_inflight(args);
+
 	if (!in)
 		return NULL;
 	in->flags = RD(args, flags);
 	in->exit_signal = RD(args, exit_signal);
-	in->creates = read_creates(args);
 	in->have = HAVE_FLAGS | HAVE_EXIT_SIGNAL;
 	if (kernel_creator || in->creates) {
 		if (!bpf_core_field_exists(struct kernel_clone_args___fn, fn))

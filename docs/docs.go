@@ -9,3 +9,8 @@ import _ "embed"
 //
 //go:embed schema.json
 var Schema []byte
+
+// ActivitySchema is the one of every line that top and storm write with --format json.
+//
+//go:embed schema-activity.json
+var ActivitySchema []byte

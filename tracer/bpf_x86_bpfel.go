@@ -232,6 +232,8 @@ type bpfTally struct {
 	Execs       uint64
 	SameExecs   uint64
 	Lifetimes   [24]uint64
+	Took        uint64
+	TookMost    uint64
 	Alive       int64
 	LastExec    [16]int8
 }

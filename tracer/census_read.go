@@ -63,6 +63,9 @@ type Tally struct {
 	// Lifetimes of its children, threads too: bucket n counts those from 2^n µs to below
 	// 2^(n+1), the last all that lived longer.
 	Lifetimes [CensusLifetimes]uint64
+	// Took is the time that its successful creations spent in copy_process, ns, and TookMost
+	// the longest; 0 where the plan has no hook at its entry.
+	Took, TookMost uint64
 	// Alive is what it has created since the census began and has not ended, less older
 	// threads that have.
 	Alive int64
@@ -85,10 +88,19 @@ func (t *Tally) Failures() (n uint64) {
 }
 
 // Add adds another tally.
-func (t *Tally) Add(o *Tally) { t.combine(o, 1) }
+func (t *Tally) Add(o *Tally) {
+	t.combine(o, 1)
+	t.TookMost = max(t.TookMost, o.TookMost)
+}
 
-// Sub takes an earlier tally away.
-func (t *Tally) Sub(o *Tally) { t.combine(o, ^uint64(0)) }
+// Sub takes an earlier tally away. TookMost stays what it is if there were creations since,
+// as it is not known which was the longest of those.
+func (t *Tally) Sub(o *Tally) {
+	t.combine(o, ^uint64(0))
+	if t.Took == 0 {
+		t.TookMost = 0
+	}
+}
 
 // combine adds o times sign, which is 1 or -1 modulo 2^64.
 func (t *Tally) combine(o *Tally, sign uint64) {
@@ -106,13 +118,14 @@ func (t *Tally) combine(o *Tally, sign uint64) {
 	t.ThreadExits += sign * o.ThreadExits
 	t.Execs += sign * o.Execs
 	t.SameExecs += sign * o.SameExecs
+	t.Took += sign * o.Took
 	t.Alive += int64(sign) * o.Alive
 }
 
 func tallyOf(b *bpfTally) Tally {
 	return Tally{
 		Created: b.Created, Failed: b.Failed, Exits: b.Exits, Nonzero: b.Nonzero, ThreadExits: b.ThreadExits,
-		Execs: b.Execs, SameExecs: b.SameExecs, Lifetimes: b.Lifetimes, Alive: b.Alive,
+		Execs: b.Execs, SameExecs: b.SameExecs, Lifetimes: b.Lifetimes, Took: b.Took, TookMost: b.TookMost, Alive: b.Alive,
 	}
 }
 

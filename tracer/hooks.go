@@ -249,4 +249,6 @@ var blindWithout = map[Need]string{
 	NeedSeccomp: "requests that a seccomp filter refuses",
 	NeedStages:  "stages inside copy_process",
 	NeedExecs:   "which programs are executed",
+
+	NeedExisting: "who created the processes that were there before, until they create",
 }

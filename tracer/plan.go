@@ -46,7 +46,7 @@ func (o *Options) needs() []Need {
 		n = append(n, NeedFailed, NeedRefused, NeedClone3, NeedSeccomp)
 	}
 	if o.census != nil {
-		return append(n, NeedEnds, NeedExecs, NeedExisting)
+		return append(n, NeedRequest, NeedEnds, NeedExecs, NeedExisting)
 	}
 	n = append(n, NeedRequest)
 	if o.Stages {
@@ -220,7 +220,7 @@ func (k *kernelSide) attachAll(o *Options) error {
 func (k *kernelSide) attachOthers(o *Options) error {
 	covered := map[Need]bool{}
 	for _, need := range o.needs() {
-		if covered[need] || need == NeedRequest && !o.Details && !o.Stages && !k.needsEntry() {
+		if covered[need] || need == NeedRequest && !o.Details && !o.Stages && o.census == nil && !k.needsEntry() {
 			continue
 		}
 		s, err := k.serve(o, need, k.cache)

@@ -5,6 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -19,8 +21,19 @@ func protect() error {
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
 		return fmt.Errorf("locking memory (--protect): %w", err)
 	}
-	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, protectedPriority); err != nil {
-		return fmt.Errorf("raising the priority (--protect): %w", err)
+	// each thread has a priority of its own (setpriority(2), NOTES); new ones inherit it
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return fmt.Errorf("listing forktrace's threads (--protect): %w", err)
+	}
+	for _, t := range threads {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			continue
+		}
+		if err := unix.Setpriority(unix.PRIO_PROCESS, tid, protectedPriority); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("raising the priority (--protect): %w", err)
+		}
 	}
 	return nil
 }

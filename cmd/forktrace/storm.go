@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/forktrace/forktrace/internal/activity"
-	"github.com/forktrace/forktrace/internal/host"
 	"github.com/forktrace/forktrace/internal/storm"
 	"github.com/forktrace/forktrace/tracer"
 )
@@ -55,6 +54,7 @@ Exit status: 1 error; 2 usage; 4 missing privilege; 5 the kernel cannot be trace
 	f.Float64Var(&o.Rate, "rate", o.Rate, "creations a `SECOND` below which nothing is a storm")
 	f.Float64Var(&o.Factor, "factor", o.Factor, "`TIMES` the usual rate that is a storm")
 	f.Float64Var(&o.Refusals, "refusals", o.Refusals, "refusals (EAGAIN, ENOMEM) a `SECOND` that are a storm")
+	f.Float64Var(&o.Restarts, "restarts", o.Restarts, "creations a `SECOND` that signals interrupt and that are made again, that are a storm")
 	f.Float64Var(&o.Within, "within", o.Within, "a limit that is reached in so many `SECONDS` is a storm")
 	f.IntVar(&o.rows, "rows", tracer.DefaultCensusRows, "`NUMBER` of creating processes that are counted apart; the others are counted by cgroup")
 	f.StringVar(&o.format, "format", "text", "write `FORMAT`: text or json")
@@ -68,11 +68,9 @@ type stormRun struct {
 	*stormOptions
 	*activity.Sampler
 	storm.Detector
-	out   io.Writer
-	since time.Time // of the storm under way; zero if none is
-	used  map[string]uint64
-	// headroom has the limits of the last sample, with the growth that was measured from
-	// the sample before.
+	storm.Tracker
+	out      io.Writer
+	since    time.Time // of the storm under way; zero if none is
 	headroom []storm.Headroom
 }
 
@@ -90,7 +88,9 @@ func runStorm(c *cobra.Command, o *stormOptions) error {
 			return usagef("--duration: %w", err)
 		}
 	}
-	startThreads()
+	if err := startThreadsOrSay(c.ErrOrStderr()); err != nil {
+		return err
+	}
 	if o.protect {
 		if err := protect(); err != nil {
 			return err
@@ -127,21 +127,39 @@ func (r *stormRun) sample(ctx context.Context, length time.Duration) (*activity.
 	}
 }
 
+// nowParts is of how many samples --now is made: in between, limits are read.
+const nowParts = 4
+
 func (r *stormRun) explainNow(ctx context.Context, length time.Duration) error {
 	if length == 0 {
 		length = 2 * time.Second
 	}
 	begin := time.Now()
-	s, err := r.sample(ctx, length/2) // the limits that are met, and their use
-	if s == nil {
-		return err
+	var parts []*activity.Sample
+	for range nowParts {
+		s, err := r.sample(ctx, length/nowParts)
+		if err != nil {
+			return err
+		}
+		if s == nil { // interrupted: what there is by now
+			break
+		}
+		parts = append(parts, s)
+		r.measure(r.Merge(parts...)) // who has ended meets its limits no more, but did
 	}
-	r.measure(s)
-	if s, err = r.sample(ctx, length-length/2); s == nil {
-		return err
+	all := r.Merge(parts...)
+	if all == nil {
+		return nil
 	}
-	r.measure(s)
-	return r.tell("now", "", begin, s)
+	return r.tell("now", r.Detector.ExceededNow(r.interval(all)), begin, all)
+}
+
+// interval is what the detector looks at.
+func (r *stormRun) interval(s *activity.Sample) storm.Interval {
+	return storm.Interval{
+		Rate: s.Rate(s.Total.Forks()), Refusals: s.Rate(activity.Refusals(&s.Total)),
+		Restarts: s.Rate(s.Total.Failed[tracer.CensusRestarted]), Nearest: storm.Nearest(r.headroom),
+	}
 }
 
 // wait samples each second until a storm, or for good.
@@ -156,7 +174,8 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 		if s == nil {
 			return err
 		}
-		because := r.Detector.Add(s.Rate(s.Total.Forks()), s.Rate(s.Total.Failed[tracer.CensusEAGAIN]+s.Total.Failed[tracer.CensusENOMEM]), r.measure(s))
+		r.measure(s)
+		because := r.Detector.Add(r.interval(s))
 		event := ""
 		switch {
 		case because != "" && r.since.IsZero():
@@ -180,41 +199,25 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 	}
 }
 
-// measure reads the limits that the sample's creators meet and how much their use has
-// grown since they were last read, and returns the seconds until the first is reached; 0
-// if none is at this growth.
-func (r *stormRun) measure(s *activity.Sample) (in float64) {
-	used := map[string]uint64{}
-	r.headroom = []storm.Headroom{}
-	for _, l := range r.limits(s) {
-		key := l.Name + " " + l.Where
-		used[key] = *l.Used
-		h := storm.Headroom{Limit: l}
-		if before, known := r.used[key]; known {
-			h.Grow(before, s.Length.Seconds())
-		}
-		r.headroom = append(r.headroom, h)
-		if h.In > 0 && (in == 0 || h.In < in) {
-			in = h.In
-		}
-	}
-	r.used = used
-	return in
-}
+// maxLimits is how many limits are followed and told.
+const maxLimits = 8
 
-// limits are those of the machine and of the largest creators.
-func (r *stormRun) limits(s *activity.Sample) []host.Limit {
-	m := host.ReadMachine()
-	all := []host.Limit{
-		{Name: "threads-max", Where: "the machine", Max: &m.ThreadsMax, Used: &m.Tasks},
-		{Name: "pid_max", Where: "the machine", Max: &m.PidMax, Used: &m.Tasks},
-	}
-	return activity.Nearest(append(all, r.Limits(s)...), 8)
+// measure reads the limits that the sample's creators meet.
+func (r *stormRun) measure(s *activity.Sample) {
+	limits := append(activity.MachineLimits(), r.Limits(s)...)
+	r.headroom = r.Measure(time.Now(), activity.Nearest(limits, maxLimits))
 }
 
 func (r *stormRun) tell(event, because string, since time.Time, s *activity.Sample) error {
-	d := storm.Diagnose(r.Meter, s, r.headroom)
-	d.Event, d.Because, d.Since, d.Usual = event, because, since.Format(time.RFC3339), r.Baseline()
+	known := &storm.Known{
+		Headroom: r.headroom,
+		Holders:  func(h *storm.Headroom) []activity.Holder { return r.Holders(&h.Limit) },
+	}
+	if r.Cgroups != nil {
+		known.Place.Root = r.Cgroups.Root()
+	}
+	d := storm.Diagnose(r.Meter, s, known)
+	d.Event, d.Because, d.Since, d.Usual, d.Storm = event, because, since.Format(time.RFC3339), r.Usual(), because != ""
 	var err error
 	if r.format == "json" {
 		err = json.NewEncoder(r.out).Encode(d)

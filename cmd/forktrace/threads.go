@@ -3,10 +3,14 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
+
+	"github.com/forktrace/forktrace/internal/host"
 )
 
 // spareThreads is how many threads are made before anything is attached. The Go runtime
@@ -26,11 +30,35 @@ func boundMemory() {
 	}
 }
 
-// startThreads makes the runtime have that many threads.
-func startThreads() {
+// leastThreads is how few new threads top and storm have been seen to live with.
+const leastThreads = 8
+
+// startThreadsOrSay does it where threads may be refused already: with room for fewer it
+// says so first and goes on; without any it returns an error, where the Go runtime would
+// end the program with a dump.
+func startThreadsOrSay(diag io.Writer) error {
+	l, room, known := host.Tightest()
+	if !known || room > spareThreads {
+		startThreads()
+		return nil
+	}
+	finding := fmt.Sprintf("first finding: %s of %s is nearly reached: %d of %d", l.Name, l.Where, *l.Used, *l.Max)
+	if room < leastThreads {
+		return fmt.Errorf("%s, and forktrace needs room for %d threads; start it elsewhere, or raise the limit", finding, leastThreads)
+	}
+	fmt.Fprintf(diag, "forktrace: %s\n", finding)
+	makeThreads(int(room) - 2) // not the last ones
+	return nil
+}
+
+// startThreads makes the runtime have threads to spare.
+func startThreads() { makeThreads(spareThreads) }
+
+// makeThreads makes the runtime have that many threads.
+func makeThreads(n int) {
 	var started, ended sync.WaitGroup
 	release := make(chan struct{})
-	for range spareThreads {
+	for range n {
 		started.Add(1)
 		ended.Go(func() {
 			runtime.LockOSThread() // each needs one of its own

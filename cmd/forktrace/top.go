@@ -98,7 +98,9 @@ func runTop(c *cobra.Command, o *topOptions) error {
 	if err := checkWatch(o.rows, o.format, o.plan); err != nil {
 		return err
 	}
-	startThreads()
+	if err := startThreadsOrSay(c.ErrOrStderr()); err != nil {
+		return err
+	}
 	if o.protect {
 		if err := protect(); err != nil {
 			return err

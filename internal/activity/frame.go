@@ -24,6 +24,7 @@ type Frame struct {
 	Limits   []host.Limit      `json:"limits"`                   // nearest to being reached first
 	Groups   map[By][]Entry    `json:"groups"`
 	NotShown int               `json:"groups_left_out,omitempty"`
+	NotSeen  []string          `json:"not_seen,omitempty"` // on this kernel
 }
 
 // Entry is one group of an interval.
@@ -38,7 +39,8 @@ type Entry struct {
 	Owner     string   `json:"owner,omitempty"` // container or unit
 	Ended     bool     `json:"ended,omitempty"`
 	Processes int      `json:"creators"`
-	Lineage   []string `json:"lineage,omitempty"` // names and pids, parent first
+	Lineage   []string `json:"lineage,omitempty"`  // names and pids, parent first
+	Children  []Child  `json:"children,omitempty"` // the most active first
 	LastExec  string   `json:"last_exec,omitempty"`
 
 	Created  map[string]uint64 `json:"created"`
@@ -49,11 +51,25 @@ type Entry struct {
 	Reason   string            `json:"main_errno,omitempty"`
 	Exits    uint64            `json:"exits"`
 	Nonzero  uint64            `json:"exits_nonzero"`
+	Threads  uint64            `json:"thread_exits"` // its own, but for the first
 	Execs    uint64            `json:"execs"`
 	MedianNS int64             `json:"median_lifetime_ns,omitempty"` // upper bound of its bucket
 	ExecPart *float64          `json:"exec_ratio,omitempty"`
-	Alive    int64             `json:"alive"` // of what it created since forktrace began
+	CopyMean float64           `json:"copy_mean_ns,omitempty"`    // in copy_process; 0: not known
+	CopyMost uint64            `json:"copy_longest_ns,omitempty"` // since forktrace began
+	Alive    int64             `json:"alive"`                     // of what it created since forktrace began
 	Total    uint64            `json:"created_since_start"`
+}
+
+// Child are the processes of one name that a group created: those that live, and those
+// that created something themselves in the interval.
+type Child struct {
+	Name    string  `json:"name"`
+	Pid     uint32  `json:"pid"` // of one of them
+	Alive   int     `json:"alive"`
+	Ended   int     `json:"ended"`
+	Rate    float64 `json:"created_per_s"`
+	Failing float64 `json:"failed_per_s"`
 }
 
 // maxEntries bounds the groups of a frame.
@@ -69,6 +85,7 @@ func (m *Meter) Frame(s *Sample, at time.Time, machine host.Machine, limits []ho
 	if f.Limits == nil {
 		f.Limits = []host.Limit{}
 	}
+	attempts, families := s.Attempts(), m.families(s)
 	for _, by := range Ways {
 		groups := m.Groups(s, by)
 		if len(groups) > maxEntries {
@@ -77,7 +94,8 @@ func (m *Meter) Frame(s *Sample, at time.Time, machine host.Machine, limits []ho
 		}
 		entries := make([]Entry, len(groups))
 		for i, g := range groups {
-			entries[i] = m.entry(s, g)
+			entries[i] = m.entry(s, g, attempts)
+			entries[i].Children = families.of(g)
 		}
 		f.Groups[by] = entries
 	}
@@ -112,14 +130,17 @@ func failures(t *tracer.Tally) map[string]uint64 {
 	return all
 }
 
-func (m *Meter) entry(s *Sample, g *Group) Entry {
+func (m *Meter) entry(s *Sample, g *Group, attempts uint64) Entry {
 	e := Entry{
 		Key: g.Key, Name: g.Label, Processes: len(g.Rows), LastExec: g.Rows[0].LastExec,
 		Created: kinds(&g.Delta), Failed: failures(&g.Delta), Rate: s.Rate(g.Delta.Forks()), FailRate: s.Rate(g.Delta.Failures()),
-		Exits: g.Delta.Exits, Nonzero: g.Delta.Nonzero, Execs: g.Delta.Execs, Alive: g.Sum.Alive, Total: g.Sum.Forks(),
+		Exits: g.Delta.Exits, Nonzero: g.Delta.Nonzero, Threads: g.Delta.ThreadExits, Execs: g.Delta.Execs, Alive: g.Sum.Alive, Total: g.Sum.Forks(),
 	}
-	if all := Weight(&s.Total); all > 0 {
-		e.Share = float64(Weight(&g.Delta)) / float64(all)
+	if attempts > 0 {
+		e.Share = float64(Weight(&g.Delta)) / float64(attempts)
+	}
+	if n := g.Delta.Forks(); n > 0 {
+		e.CopyMean, e.CopyMost = float64(g.Delta.Took)/float64(n), g.Delta.TookMost
 	}
 	e.Reason, _ = MainError(&g.Delta)
 	if d, ok := MedianLifetime(&g.Delta); ok {

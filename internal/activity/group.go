@@ -38,8 +38,16 @@ type Group struct {
 	Cgroup  *Cgroup      // of the largest row
 }
 
-// Weight is what groups and rows are sorted by: creations and failures.
-func Weight(t *tracer.Tally) uint64 { return t.Forks() + t.Failures() }
+// Weight is what groups and rows are sorted by: attempts, those too that a signal came
+// before and that are made again.
+func Weight(t *tracer.Tally) uint64 {
+	return t.Forks() + t.Failures() + t.Failed[tracer.CensusRestarted]
+}
+
+// Refusals are the failures for want of something: EAGAIN and ENOMEM.
+func Refusals(t *tracer.Tally) uint64 {
+	return t.Failed[tracer.CensusEAGAIN] + t.Failed[tracer.CensusENOMEM]
+}
 
 // otherKey is the group of what had no room.
 const otherKey = "(other)"

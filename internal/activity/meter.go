@@ -4,6 +4,7 @@ package activity
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,11 @@ type Process struct {
 	tracer.Lineage
 	User   string
 	marked bool
+	// head is the first of the ancestors that have, without another between, the same name:
+	// the process itself, or the root of a tree that grows by itself.
+	head *Process
+	// Generations is how many of them there are above it.
+	Generations int
 }
 
 // Name is what people call it: the file it executed or its task's name.
@@ -53,12 +59,47 @@ type Sample struct {
 	Rows   []Row        // only those in which something happened
 }
 
+// Attempts is how many there were: of the machine, or by the rows, which are read a moment
+// later, whichever is more. Nobody's share of it exceeds 1.
+func (s *Sample) Attempts() uint64 {
+	var rows uint64
+	for i := range s.Rows {
+		rows += Weight(&s.Rows[i].Delta)
+	}
+	return max(rows, Weight(&s.Total))
+}
+
 // Rate is a number of events as events a second.
 func (s *Sample) Rate(n uint64) float64 {
 	if s.Length <= 0 {
 		return 0
 	}
 	return float64(n) / s.Length.Seconds()
+}
+
+// Merge makes one sample of several that follow one another. It returns nil for none.
+func (m *Meter) Merge(samples ...*Sample) *Sample {
+	if len(samples) == 0 {
+		return nil
+	}
+	last := samples[len(samples)-1]
+	all := &Sample{At: last.At, Sum: last.Sum}
+	at := map[tracer.RowID]int{}
+	for _, s := range samples {
+		all.Length += s.Length
+		all.Total.Add(&s.Total)
+		for _, r := range s.Rows {
+			i, known := at[r.ID]
+			if !known {
+				at[r.ID] = len(all.Rows)
+				all.Rows = append(all.Rows, r)
+				continue
+			}
+			r.Delta.Add(&all.Rows[i].Delta)
+			all.Rows[i] = r
+		}
+	}
+	return all
 }
 
 // Paths finds the path of a cgroup by its id, or by a process in it.
@@ -155,8 +196,13 @@ func (m *Meter) learn(s *tracer.Snapshot) {
 		if p == nil {
 			p = &Process{User: m.users.Name(l.UID)}
 			m.known[l.ID] = p
+		} else if p.Comm != l.Comm {
+			p.head = nil
 		}
 		p.Lineage = *l
+	}
+	for i := range s.Processes {
+		m.findHead(m.known[s.Processes[i].ID])
 	}
 	// who is not there any more ended without a trace: a child that created nothing
 	seen := make(map[tracer.ProcessID]bool, len(s.Processes))
@@ -168,6 +214,39 @@ func (m *Meter) learn(s *tracer.Snapshot) {
 			p.Ended = s.At
 		}
 	}
+}
+
+// findHead gives a process, and those above it that have none, their heads: while the
+// ancestors between are still known.
+func (m *Meter) findHead(p *Process) {
+	var below []*Process
+	for p.head == nil {
+		up := m.known[p.Parent]
+		if up == nil || up == p || up.Comm != p.Comm || len(below) > len(m.known) {
+			p.head, p.Generations = p, 0
+			break
+		}
+		below = append(below, p)
+		p = up
+	}
+	for _, b := range slices.Backward(below) {
+		b.head, b.Generations = p.head, p.Generations+1
+		p = b
+	}
+}
+
+// nestable is how many generations of the same name are told one by one: shells in shells,
+// not the tree of a fork bomb.
+const nestable = 8
+
+// up is the next of a process's ancestors that is told: the parent, or the root of a tree
+// of processes of the same name, of which those between have long gone.
+func (m *Meter) up(p *Process) *Process {
+	up := m.known[p.Parent]
+	if p.head != nil && p.head != p && (up == nil || p.Generations > nestable) {
+		return p.head
+	}
+	return up
 }
 
 // memory is how long the dead are remembered who are nobody's ancestor.
@@ -188,11 +267,11 @@ func (m *Meter) forget() {
 		}
 		for n := 0; p != nil && !p.marked && n < MaxLineage; n++ {
 			p.marked = true
-			p = m.known[p.Parent]
+			p = m.up(p)
 		}
 	}
 	for id := range m.rows {
-		for p := m.known[id.Process]; p != nil && !p.marked; p = m.known[p.Parent] {
+		for p := m.known[id.Process]; p != nil && !p.marked; p = m.up(p) {
 			p.marked = true
 		}
 	}
@@ -209,7 +288,7 @@ const MaxLineage = 16
 // Lineage is a process and its ancestors, it first.
 func (m *Meter) Lineage(id tracer.ProcessID) []*Process {
 	var line []*Process
-	for p := m.known[id]; p != nil && len(line) <= MaxLineage; p = m.known[p.Parent] {
+	for p := m.known[id]; p != nil && len(line) <= MaxLineage; p = m.up(p) {
 		line = append(line, p)
 	}
 	return line

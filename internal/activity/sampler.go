@@ -17,7 +17,7 @@ type Sampler struct {
 	*Meter
 	Census  *tracer.Census
 	Cgroups *host.Cgroups // nil where there is no hierarchy that could be read
-	threads map[uint32]uint64
+	tasks   []host.Tasks  // of all processes, now and then
 	samples int
 }
 
@@ -61,47 +61,6 @@ func (s *Sampler) Close() error {
 	return errors.Join(errs...)
 }
 
-// limitsOf is for how many of the largest cgroups and users limits are read.
-const limitsOf = 8
-
-// recount is how often threads are counted by user: it visits every process.
-const recount = 5
-
-// Limits are those that the largest creators of a sample meet: of their cgroups and of
-// their users.
-func (s *Sampler) Limits(sample *Sample) []host.Limit {
-	if s.samples%recount == 0 {
-		s.threads = host.ThreadsByUser()
-	}
-	s.samples++
-	var limits []host.Limit
-	for i, g := range s.Groups(sample, ByCgroup) {
-		if i == limitsOf {
-			break
-		}
-		if g.Cgroup != nil && g.Cgroup.Path != "" && s.Cgroups != nil {
-			limits = append(limits, s.Cgroups.PidsLimits(g.Cgroup.Path)...)
-		}
-	}
-	for i, g := range s.Groups(sample, ByUser) {
-		if l, ok := s.userLimit(g.Process); ok && i < limitsOf {
-			limits = append(limits, l)
-		}
-	}
-	return limits
-}
-
-// userLimit is the RLIMIT_NPROC that a process meets. Root is exempt, as is whoever has
-// CAP_SYS_ADMIN or CAP_SYS_RESOURCE.
-func (s *Sampler) userLimit(p *Process) (host.Limit, bool) {
-	if p == nil || p.UID == 0 {
-		return host.Limit{}, false
-	}
-	most, ok := host.ProcessLimit(p.ID.Pid)
-	used := s.threads[p.UID]
-	return host.Limit{Name: "RLIMIT_NPROC", Where: "user " + p.User, Max: &most, Used: &used}, ok
-}
-
 // Blind says in words what this kernel does not let us see.
 func (s *Sampler) Blind() []string {
 	var blind []string
@@ -118,5 +77,7 @@ const shownLimits = 3
 
 // FrameOf makes what is shown of a sample, with the limits as they are now.
 func (s *Sampler) FrameOf(sample *Sample, at time.Time) *Frame {
-	return s.Frame(sample, at, host.ReadMachine(), Nearest(s.Limits(sample), shownLimits))
+	f := s.Frame(sample, at, host.ReadMachine(), Nearest(s.Limits(sample), shownLimits))
+	f.NotSeen = s.Blind()
+	return f
 }

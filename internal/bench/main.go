@@ -51,7 +51,7 @@ func main() {
 		name    string
 		measure func() error
 	}{
-		{"kernel", b.kernelCost}, {"attach", b.attachTime}, {"reader", b.readerCost}, {"loss", b.loss},
+		{"kernel", b.kernelCost}, {"census", b.censusCost}, {"attach", b.attachTime}, {"reader", b.readerCost}, {"loss", b.loss},
 		{"go", b.goBenchmarks}, {"slowdown", b.slowdowns}, {"syscalls", b.syscallCost},
 	} {
 		if !strings.Contains(m.name, *only) {

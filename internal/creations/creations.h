@@ -114,6 +114,10 @@ int run_limited_user(void);
 /* attempts.c */
 int run_fallback(void);
 int run_livelock(long n);
+/* storms.c */
+int run_storm(const char *program, const char *name, int most, int seconds);
+int run_job(const char *program);
+int run_work(long us);
 int run_bench(const char *what, long n);
 int run_without_bpf(char **argv);
 

@@ -21,6 +21,7 @@ type Limit struct {
 	Where string  `json:"where,omitempty"` // file or cgroup
 	Max   *uint64 `json:"max,omitempty"`   // nil: none, or not known
 	Used  *uint64 `json:"used,omitempty"`
+	Unit  string  `json:"unit,omitempty"` // UnitBytes, or "" for tasks
 	Note  string  `json:"note,omitempty"`
 }
 
@@ -43,25 +44,23 @@ func number(file string) *uint64 {
 	return &n
 }
 
-// threadsMax is kernel.threads-max, against all tasks of the machine: the number behind
-// the slash of /proc/loadavg (proc_loadavg(5)).
+const (
+	threadsMaxFile = "/proc/sys/kernel/threads-max"
+	pidMaxFile     = "/proc/sys/kernel/pid_max"
+)
+
+// threadsMax is kernel.threads-max, against all tasks of the machine.
 func threadsMax() Limit {
-	l := Limit{Name: "threads-max", Where: "/proc/sys/kernel/threads-max", Note: "tasks of the whole machine; root is not exempt"}
+	l := Limit{Name: "threads-max", Where: threadsMaxFile, Note: "tasks of the whole machine; root is not exempt"}
 	l.Max = number(l.Where)
-	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
-		if f := bytes.Fields(b); len(f) > 3 {
-			if _, total, ok := bytes.Cut(f[3], []byte("/")); ok {
-				if n, err := strconv.ParseUint(string(total), 10, 64); err == nil {
-					l.Used = &n
-				}
-			}
-		}
+	if load, ok := readLoad(); ok {
+		l.Used = &load.tasks
 	}
 	return l
 }
 
 func pidMax() Limit {
-	l := Limit{Name: "pid_max", Where: "/proc/sys/kernel/pid_max", Note: "numbers of processes, threads, groups and sessions"}
+	l := Limit{Name: "pid_max", Where: pidMaxFile, Note: "numbers of processes, threads, groups and sessions"}
 	l.Max = number(l.Where)
 	l.Used = threadsMax().Used
 	return l
@@ -146,29 +145,7 @@ func (c *Cgroups) PidsRefused(path string) (uint64, bool) {
 // pidsHierarchy finds the mount of the hierarchy that has the pids controller, and this
 // process's path below it.
 func pidsHierarchy() (root, path string, v1 bool) {
-	self, err := procfs.Self()
-	if err != nil {
-		return "", "", false
-	}
-	groups, err := self.Cgroups()
-	if err != nil {
-		return "", "", false
-	}
-	mounts, err := procfs.GetMounts()
-	if err != nil {
-		return "", "", false
-	}
-	g, ok := pidsGroup(groups)
-	if !ok {
-		return "", "", false
-	}
-	v1 = g.HierarchyID != 0
-	for _, m := range mounts {
-		if v1 && m.FSType == "cgroup" && hasOption(m.SuperOptions, "pids") || !v1 && m.FSType == "cgroup2" {
-			return m.MountPoint, g.Path, v1
-		}
-	}
-	return "", "", false
+	return controllerPath(uint32(os.Getpid()), "pids")
 }
 
 // pidsGroup is the line of /proc/PID/cgroup for the pids controller: a version 1

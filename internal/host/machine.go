@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -23,48 +22,73 @@ type Machine struct {
 	LastPid    uint64 `json:"last_pid,omitempty"` // the last number given out, in this pid namespace
 }
 
-// ReadMachine reads them: /proc/loadavg has running/all tasks and the last pid
-// (proc_loadavg(5)).
+// ReadMachine reads them.
 func ReadMachine() Machine {
-	var m Machine
-	if t := threadsMax(); t.Max != nil {
-		m.ThreadsMax = *t.Max
-	}
-	if n := number("/proc/sys/kernel/pid_max"); n != nil {
-		m.PidMax = *n
-	}
-	b, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return m
-	}
-	if f := bytes.Fields(b); len(f) > 4 {
-		_, tasks, _ := bytes.Cut(f[3], []byte("/"))
-		m.Tasks, _ = strconv.ParseUint(string(tasks), 10, 64)
-		m.LastPid, _ = strconv.ParseUint(string(f[4]), 10, 64)
+	m := Machine{ThreadsMax: orZero(number(threadsMaxFile)), PidMax: orZero(number(pidMaxFile))}
+	if load, ok := readLoad(); ok {
+		m.Tasks, m.LastPid = load.tasks, load.lastPid
 	}
 	return m
 }
 
-// ThreadsByUser counts the threads that /proc shows of each user, by the number of links
-// of the directories of threads: two system calls a process, whatever its size.
-func ThreadsByUser() map[uint32]uint64 {
+// load is what /proc/loadavg tells of tasks (proc_loadavg(5)).
+type load struct {
+	tasks   uint64 // processes and threads, those that nobody has waited for too
+	lastPid uint64 // given out in the reader's pid namespace
+}
+
+// readLoad reads the fourth field, running/all tasks, and the fifth.
+func readLoad() (l load, ok bool) {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return l, false
+	}
+	f := strings.Fields(string(b))
+	if len(f) < 5 {
+		return l, false
+	}
+	_, tasks, _ := strings.Cut(f[3], "/")
+	if l.tasks, err = strconv.ParseUint(tasks, 10, 64); err != nil {
+		return l, false
+	}
+	l.lastPid, err = strconv.ParseUint(f[4], 10, 64)
+	return l, err == nil
+}
+
+// Tasks are those of one process.
+type Tasks struct {
+	Pid     uint32
+	UID     uint32 // the owner of its directory in /proc: the effective user
+	Threads uint64
+}
+
+// AllTasks counts the threads of every process that /proc shows.
+func AllTasks() []Tasks {
 	dir, err := os.Open("/proc")
 	if err != nil {
 		return nil
 	}
 	defer dir.Close()
 	names, _ := dir.Readdirnames(-1) // what could be read counts
-	threads := map[uint32]uint64{}
+	var all []Tasks
 	for _, name := range names {
-		if name[0] < '0' || name[0] > '9' {
-			continue
-		}
-		var st unix.Stat_t
-		if unix.Stat(filepath.Join("/proc", name, "task"), &st) == nil && st.Nlink > 2 {
-			threads[st.Uid] += uint64(st.Nlink) - 2
+		if pid, err := strconv.ParseUint(name, 10, 32); err == nil {
+			if t, ok := TasksOf(uint32(pid)); ok {
+				all = append(all, t)
+			}
 		}
 	}
-	return threads
+	return all
+}
+
+// TasksOf counts the threads of a process by the links of the directory that has one for
+// each: one system call, whatever its size.
+func TasksOf(pid uint32) (Tasks, bool) {
+	var st unix.Stat_t
+	if unix.Stat(fmt.Sprintf("/proc/%d/task", pid), &st) != nil || st.Nlink <= 2 {
+		return Tasks{}, false // it has ended
+	}
+	return Tasks{pid, st.Uid, uint64(st.Nlink) - 2}, true
 }
 
 // ProcessLimit is the soft RLIMIT_NPROC of a process; false if it has none, or it ended.

@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -70,9 +68,10 @@ func taskSize() uint64 {
 // on them.
 var moving = map[decode.Errno]func(*decode.System){
 	decode.EAGAIN: func(now *decode.System) {
-		now.MaxThreads = orZero(number("/proc/sys/kernel/threads-max"))
-		now.PidMax = uint32(orZero(number("/proc/sys/kernel/pid_max")))
-		now.Threads = threads()
+		now.MaxThreads = orZero(number(threadsMaxFile))
+		now.PidMax = uint32(orZero(number(pidMaxFile)))
+		load, _ := readLoad()
+		now.Threads = load.tasks
 	},
 	decode.EMFILE: func(now *decode.System) { now.NrOpen = orZero(number("/proc/sys/fs/nr_open")) },
 	decode.ENOMEM: readCommitted,
@@ -115,23 +114,4 @@ func orZero(n *uint64) uint64 {
 		return 0
 	}
 	return *n
-}
-
-// threads is how many tasks there are: behind the slash in the fourth field of
-// /proc/loadavg (proc_loadavg(5)); 0 if it cannot be read.
-func threads() uint64 {
-	b, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(b))
-	if len(fields) < 4 {
-		return 0
-	}
-	_, total, _ := strings.Cut(fields[3], "/")
-	n, err := strconv.ParseUint(total, 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -3,168 +3,234 @@
 package storm
 
 import (
-	"cmp"
-	"fmt"
-	"io"
 	"slices"
-	"strings"
 
 	"github.com/forktrace/forktrace/internal/activity"
-	"github.com/forktrace/forktrace/internal/host"
-	"github.com/forktrace/forktrace/internal/output"
 	"github.com/forktrace/forktrace/tracer"
 )
 
 // Part is somebody and which part of the storm is theirs.
 type Part struct {
 	Name     string  `json:"name"`
-	Pid      uint32  `json:"pid,omitempty"`
-	Share    float64 `json:"share"`
+	Pid      uint32  `json:"pid,omitempty"`      // of the largest, where there are several
+	Creators int     `json:"creators,omitempty"` // processes that it stands for
+	Share    float64 `json:"share"`              // of all attempts of the machine
 	Created  uint64  `json:"created"`
 	Failures uint64  `json:"failed"`
-}
-
-// Headroom is a limit with how fast it fills.
-type Headroom struct {
-	host.Limit
-	Growth float64 `json:"growth_per_s"`
-	In     float64 `json:"exhausted_in_s,omitempty"` // 0: not at this growth
+	Refused  uint64  `json:"refused,omitempty"` // EAGAIN and ENOMEM, which are among the failures
+	// Tasks is how many of those that the limit Of counts are theirs.
+	Tasks   uint64 `json:"tasks,omitempty"`
+	Of      string `json:"tasks_of,omitempty"`
+	Culprit bool   `json:"culprit,omitempty"` // of a victim: it is one of the culprits
 }
 
 // Diagnosis is the page that storm prints.
 type Diagnosis struct {
-	Type     string     `json:"type"`  // storm
-	Event    string     `json:"event"` // start, update, end, now
-	Schema   int        `json:"schema"`
-	Because  string     `json:"because,omitempty"`
-	Since    string     `json:"since"`
-	Seconds  float64    `json:"seconds"`
-	Rate     float64    `json:"created_per_s"`
-	Refused  float64    `json:"refused_per_s"`
-	Usual    float64    `json:"usual_per_s"`
-	Shape    string     `json:"shape"`
-	Numbers  string     `json:"numbers"`
-	Process  *Part      `json:"process,omitempty"`
-	Owner    *Part      `json:"owner,omitempty"`
-	Ancestor *Part      `json:"ancestor,omitempty"`
-	Headroom []Headroom `json:"headroom"`
-	Culprits []Part     `json:"culprits"`
-	Victims  []Part     `json:"victims"`
-	Next     string     `json:"next,omitempty"`
+	Type      string     `json:"type"`  // storm
+	Event     string     `json:"event"` // start, update, end, now
+	Schema    int        `json:"schema"`
+	Storm     bool       `json:"storm"` // a threshold is exceeded
+	Because   string     `json:"because,omitempty"`
+	Since     string     `json:"since"`
+	Seconds   float64    `json:"seconds"`
+	Rate      float64    `json:"created_per_s"`
+	Refused   float64    `json:"refused_per_s"`
+	Restarted float64    `json:"restarted_per_s"`
+	Usual     *float64   `json:"usual_per_s,omitempty"` // nil: not learned
+	Shape     string     `json:"shape"`
+	Facts     Facts      `json:"facts"`
+	Process   *Part      `json:"process,omitempty"`
+	Owner     *Part      `json:"owner,omitempty"`
+	Ancestor  *Part      `json:"ancestor,omitempty"`
+	Unknown   float64    `json:"share_without_process,omitempty"` // counted by cgroup, for want of room
+	Headroom  []Headroom `json:"headroom"`
+	Culprits  []Part     `json:"culprits"`
+	Victims   []Part     `json:"victims"`
+	Next      string     `json:"next,omitempty"`
 }
 
-// most is the share that an ancestor must explain.
-const most = 0.8
+// Known is what is known beside the sample.
+type Known struct {
+	Headroom []Headroom
+	// Holders tells whose tasks a limit counts; nil where that cannot be told.
+	Holders func(*Headroom) []activity.Holder
+	Place   Place
+}
 
-// listed is how many culprits and victims are told.
-const listed = 5
+const (
+	most   = 0.8 // the share of what has a process that an ancestor must explain
+	some   = 0.1 // the share of attempts or tasks that makes a culprit
+	listed = 5   // culprits and victims that are told
+)
 
-// Diagnose explains a sample; limits are those that its creators meet.
-func Diagnose(m *activity.Meter, s *activity.Sample, limits []Headroom) *Diagnosis {
-	d := &Diagnosis{Type: "storm", Schema: 1, Seconds: s.Length.Seconds(), Rate: s.Rate(s.Total.Forks()),
-		Refused: s.Rate(refusals(&s.Total)), Headroom: []Headroom{}, Culprits: []Part{}, Victims: []Part{}}
-	all := float64(max(activity.Weight(&s.Total), 1))
-	partOf := func(name string, pid uint32, t *tracer.Tally) Part {
-		return Part{name, pid, float64(activity.Weight(t)) / all, t.Forks(), t.Failures()}
-	}
-	ancestor, tally := explaining(m, s)
-	inside := s // what the ancestor explains, or all
-	if ancestor != nil {
-		p := partOf(ancestor.Name(), ancestor.ID.Pid, tally)
-		d.Ancestor = &p
-		part := *s
-		part.Rows = below(m, s, ancestor)
-		inside = &part
-	}
-	target := ancestor
-	if groups := m.Groups(inside, activity.ByProcess); len(groups) > 0 {
-		g := groups[0]
-		p := partOf(g.Label, pidOf(g), &g.Delta)
+// diagnosing is a diagnosis in the making.
+type diagnosing struct {
+	*Diagnosis
+	m        *activity.Meter
+	s        *activity.Sample
+	inside   *activity.Sample // what the ancestor explains, or all
+	outside  *activity.Sample
+	ancestor *activity.Process
+	attempts float64 // of the machine
+}
+
+// Diagnose explains a sample.
+func Diagnose(m *activity.Meter, s *activity.Sample, known *Known) *Diagnosis {
+	d := &diagnosing{m: m, s: s, inside: s, outside: &activity.Sample{}, attempts: float64(max(s.Attempts(), 1)), Diagnosis: &Diagnosis{
+		Type: "storm", Schema: 1, Seconds: s.Length.Seconds(), Rate: s.Rate(s.Total.Forks()),
+		Refused: s.Rate(activity.Refusals(&s.Total)), Restarted: s.Rate(s.Total.Failed[tracer.CensusRestarted]),
+		Headroom: append([]Headroom{}, known.Headroom...), Culprits: []Part{}, Victims: []Part{},
+	}}
+	d.findAncestor()
+	target := d.ancestor
+	if groups := m.Groups(d.inside, activity.ByProcess); len(groups) > 0 {
+		p := d.part(groups[0])
 		d.Process = &p
 		if target == nil && p.Share > 0.5 {
-			target = g.Process
-		}
-		for _, g := range groups[:min(listed, len(groups))] {
-			d.Culprits = append(d.Culprits, partOf(g.Label, pidOf(g), &g.Delta))
+			target = groups[0].Process
 		}
 	}
-	groups := m.Groups(s, activity.ByProcess)
-	slices.SortStableFunc(groups, func(a, b *activity.Group) int { return cmp.Compare(refusals(&b.Delta), refusals(&a.Delta)) })
-	for _, g := range groups[:min(listed, len(groups))] {
-		if refusals(&g.Delta) > 0 {
-			d.Victims = append(d.Victims, partOf(g.Label, pidOf(g), &g.Delta))
-		}
-	}
-	if groups := m.Groups(s, activity.ByCgroup); len(groups) > 0 && groups[0].Cgroup != nil {
-		c := groups[0].Cgroup
-		p := partOf(c.Path, 0, &groups[0].Delta)
-		d.Owner = &p
-		if p.Share < most { // not one service's doing
-			c = &activity.Cgroup{}
-		}
-		d.Next = next(c, target)
-		if name := c.Name(); name != "" {
-			p.Name = name
-		}
-	}
-	f := factsOf(m, inside.Rows, d.Seconds)
-	d.Shape, d.Numbers = Shape(f), f.Numbers()
-	d.Headroom = append(d.Headroom, limits...)
-	return d
+	d.findOwner(&known.Place, target)
+	d.findCulprits(known)
+	d.findVictims()
+	d.Facts = factsOf(m, d.inside.Rows, d.Seconds)
+	d.Shape = Shape(&d.Facts)
+	return d.Diagnosis
 }
 
-func pidOf(g *activity.Group) uint32 {
-	if g.Process == nil {
-		return 0
+// part is a group's share of everything.
+func (d *diagnosing) part(g *activity.Group) Part {
+	p := Part{
+		Name: g.Label, Creators: len(g.Rows), Created: g.Delta.Forks(), Failures: g.Delta.Failures(), Refused: activity.Refusals(&g.Delta),
+		Share: float64(activity.Weight(&g.Delta)) / d.attempts,
 	}
-	return g.Process.ID.Pid
+	if g.Process != nil {
+		p.Pid = g.Process.ID.Pid
+	}
+	return p
 }
 
-func refusals(t *tracer.Tally) uint64 {
-	return t.Failed[tracer.CensusEAGAIN] + t.Failed[tracer.CensusENOMEM]
-}
-
-// Grow takes the use some seconds ago.
-func (h *Headroom) Grow(before uint64, seconds float64) {
-	if seconds <= 0 {
-		return
-	}
-	h.Growth = (float64(*h.Used) - float64(before)) / seconds
-	// below one a second a count that moves up and down says nothing
-	if h.Growth >= 1 && *h.Max > *h.Used {
-		h.In = float64(*h.Max-*h.Used) / h.Growth
-	}
-}
-
-// explaining is the youngest process to whose descendants most of the sample is owed.
-func explaining(m *activity.Meter, s *activity.Sample) (*activity.Process, *tracer.Tally) {
+// findAncestor finds the youngest process to whose descendants most of the sample is owed.
+func (d *diagnosing) findAncestor() {
 	sums := map[*activity.Process]*tracer.Tally{}
-	for i := range s.Rows {
-		for _, p := range m.Lineage(s.Rows[i].ID.Process) {
+	var apart, all tracer.Tally // what was counted by process
+	for i := range d.s.Rows {
+		r := &d.s.Rows[i]
+		all.Add(&r.Delta)
+		if r.Process != nil {
+			apart.Add(&r.Delta)
+		}
+		for _, p := range d.m.Lineage(r.ID.Process) {
 			if sums[p] == nil {
 				sums[p] = &tracer.Tally{}
 			}
-			sums[p].Add(&s.Rows[i].Delta)
+			sums[p].Add(&r.Delta)
 		}
+	}
+	if n := activity.Weight(&all); n > 0 {
+		d.Unknown = 1 - float64(activity.Weight(&apart))/float64(n)
 	}
 	var best *activity.Process
 	for p, t := range sums {
-		if float64(activity.Weight(t)) >= most*float64(activity.Weight(&s.Total)) && (best == nil || p.ID.Start > best.ID.Start) {
+		n := activity.Weight(t)
+		if n > 0 && float64(n) >= most*float64(activity.Weight(&apart)) && (best == nil || p.ID.Start > best.ID.Start) {
 			best = p
 		}
 	}
-	return best, sums[best]
+	if best == nil {
+		return
+	}
+	d.ancestor = best
+	inside, outside := *d.s, *d.s
+	inside.Rows, outside.Rows = nil, nil
+	for _, r := range d.s.Rows {
+		if slices.Contains(d.m.Lineage(r.ID.Process), best) {
+			inside.Rows = append(inside.Rows, r)
+		} else {
+			outside.Rows = append(outside.Rows, r)
+		}
+	}
+	d.inside, d.outside = &inside, &outside
+	p := d.part(&activity.Group{Label: best.Name(), Process: best, Delta: *sums[best]})
+	p.Creators = len(inside.Rows)
+	d.Ancestor = &p
 }
 
-// below are the rows of a process and its descendants.
-func below(m *activity.Meter, s *activity.Sample, top *activity.Process) []activity.Row {
-	return slices.DeleteFunc(slices.Clone(s.Rows), func(r activity.Row) bool {
-		return !slices.Contains(m.Lineage(r.ID.Process), top)
-	})
+// findOwner finds the cgroup with the most, and what would contain it.
+func (d *diagnosing) findOwner(where *Place, target *activity.Process) {
+	groups := d.m.Groups(d.s, activity.ByCgroup)
+	if len(groups) == 0 || groups[0].Cgroup == nil {
+		return
+	}
+	c := groups[0].Cgroup
+	p := d.part(groups[0])
+	p.Pid = 0
+	if name := c.Name(); name != "" {
+		p.Name = name
+	}
+	d.Owner = &p
+	if p.Share < most { // not one service's doing
+		c = &activity.Cgroup{}
+	}
+	d.Next = where.next(c, target)
 }
 
-func factsOf(m *activity.Meter, rows []activity.Row, seconds float64) *Facts {
-	f := &Facts{Seconds: seconds}
+// findCulprits finds who uses up the nearest limit, and who creates much.
+func (d *diagnosing) findCulprits(known *Known) {
+	for i := range d.Headroom {
+		h := &d.Headroom[i]
+		if !h.near() || known.Holders == nil {
+			continue
+		}
+		for _, holder := range known.Holders(h) {
+			if len(d.Culprits) < listed && float64(holder.Tasks) >= some*float64(*h.Used) {
+				d.Culprits = append(d.Culprits, Part{Name: holder.Name, Pid: holder.Pid, Creators: holder.Processes, Tasks: holder.Tasks, Of: h.Name + " of " + h.Where})
+			}
+		}
+		break
+	}
+	least := some
+	if len(d.Culprits) > 0 { // who creates and leaves nothing behind uses nothing up
+		least = 0.5
+	}
+	for _, g := range d.m.Groups(d.inside, activity.ByCommand) {
+		p := d.part(g)
+		if p.Share < least {
+			continue
+		}
+		if i := slices.IndexFunc(d.Culprits, func(c Part) bool { return c.Name == p.Name }); i >= 0 {
+			p.Tasks, p.Of = d.Culprits[i].Tasks, d.Culprits[i].Of
+			d.Culprits[i] = p
+		} else if len(d.Culprits) < listed {
+			d.Culprits = append(d.Culprits, p)
+		}
+	}
+}
+
+// findVictims finds who is refused: others than the culprits first.
+func (d *diagnosing) findVictims() {
+	var others, own []Part
+	for _, sample := range []*activity.Sample{d.outside, d.inside} {
+		for _, g := range d.m.Groups(sample, activity.ByCommand) {
+			p := d.part(g)
+			p.Culprit = slices.ContainsFunc(d.Culprits, func(c Part) bool { return c.Name == p.Name })
+			switch {
+			case p.Refused == 0:
+			case p.Culprit:
+				own = append(own, p)
+			default:
+				others = append(others, p)
+			}
+		}
+	}
+	d.Victims = append(d.Victims, others...)
+	d.Victims = append(d.Victims, own...)
+	d.Victims = d.Victims[:min(listed, len(d.Victims))]
+}
+
+// factsOf measures what some rows did.
+func factsOf(m *activity.Meter, rows []activity.Row, seconds float64) Facts {
+	f := Facts{Seconds: seconds}
 	created := map[tracer.ProcessID]bool{}
 	for i := range rows {
 		f.Add(&rows[i].Delta)
@@ -172,80 +238,18 @@ func factsOf(m *activity.Meter, rows []activity.Row, seconds float64) *Facts {
 			created[rows[i].ID.Process] = true
 		}
 	}
-	for i := range rows {
-		p := rows[i].Process
-		if rows[i].Delta.Forks() == 0 {
+	for id := range created {
+		if id == (tracer.ProcessID{}) {
 			continue
 		}
 		f.Creators++
+		p := m.Process(id)
 		if p == nil {
 			continue
 		}
-		if up := m.Process(p.Parent); up != nil && created[up.ID] && up.Comm == p.Comm {
+		if up := m.Process(p.Parent); up != nil && up.Comm == p.Comm && p.Generations > 0 {
 			f.Selfmade++
 		}
 	}
 	return f
-}
-
-// next is the command that would contain it. It is never run.
-func next(c *activity.Cgroup, origin *activity.Process) string {
-	switch {
-	case c.Runtime == "docker" || c.Runtime == "podman":
-		return c.Runtime + " pause " + c.Container
-	case c.UserUnit != "":
-		return "systemctl --user --machine=" + c.UID + "@ set-property --runtime " + quote(c.UserUnit) + " TasksMax=100"
-	case c.Unit != "":
-		return "systemctl set-property --runtime " + quote(c.Unit) + " TasksMax=100"
-	case origin != nil && origin.Ended == 0:
-		return fmt.Sprintf("prlimit --pid %d --nproc=100   # not for root's processes; or: kill -STOP %d", origin.ID.Pid, origin.ID.Pid)
-	}
-	return ""
-}
-
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
-// WriteText prints the page.
-func (d *Diagnosis) WriteText(w io.Writer) error {
-	var b strings.Builder
-	safe := func(s string) string { return string(output.AppendSafe(nil, []byte(s))) }
-	fmt.Fprintf(&b, "since     %s: %.0f creations/s, %.0f refused/s; usual is %.0f/s\n", d.Since, d.Rate, d.Refused, d.Usual)
-	if d.Because != "" {
-		fmt.Fprintf(&b, "because   %s\n", d.Because)
-	}
-	fmt.Fprintf(&b, "shape     %s: %s\n", d.Shape, d.Numbers)
-	for _, p := range []struct {
-		title string
-		*Part
-	}{{"process", d.Process}, {"owner", d.Owner}, {"ancestor", d.Ancestor}} {
-		if p.Part != nil {
-			fmt.Fprintf(&b, "%-9s %s\n", p.title, p.line(safe))
-		}
-	}
-	for _, h := range d.Headroom {
-		fmt.Fprintf(&b, "limit     %s of %s: %d of %d", h.Name, safe(h.Where), *h.Used, *h.Max)
-		if h.In > 0 {
-			fmt.Fprintf(&b, ", at %+.0f/s reached in %.0f s", h.Growth, h.In)
-		}
-		b.WriteByte('\n')
-	}
-	for _, p := range d.Culprits {
-		fmt.Fprintf(&b, "culprit   %s\n", p.line(safe))
-	}
-	for _, p := range d.Victims {
-		fmt.Fprintf(&b, "victim    %s\n", p.line(safe))
-	}
-	if d.Next != "" {
-		fmt.Fprintf(&b, "contain   %s\n", safe(d.Next))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func (p *Part) line(safe func(string) string) string {
-	name := safe(p.Name)
-	if p.Pid != 0 {
-		name += fmt.Sprintf("(%d)", p.Pid)
-	}
-	return fmt.Sprintf("%s: %.0f%% of all attempts, %d created, %d failed", name, 100*p.Share, p.Created, p.Failures)
 }

@@ -3,8 +3,10 @@
 package storm
 
 import (
+	"encoding/json"
 	"fmt"
 
+	"github.com/forktrace/forktrace/internal/activity"
 	"github.com/forktrace/forktrace/tracer"
 )
 
@@ -13,16 +15,22 @@ type Facts struct {
 	tracer.Tally
 	Seconds  float64
 	Creators int // processes that created
-	Selfmade int // those of them that a process of the same name created, which created too
+	Selfmade int // those of them that a process of the same name created
 }
 
-func (f *Facts) attempts() float64 {
-	return float64(f.Forks() + f.Failures() + f.Failed[tracer.CensusRestarted])
+// MarshalJSON writes the numbers on which the shape rests.
+func (f *Facts) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]uint64{
+		"processes": f.processes(), "threads": f.Created[tracer.CensusThread], "io_workers": f.Created[tracer.CensusIOWorker],
+		"refused": f.refusals(), "restarted": f.Failed[tracer.CensusRestarted], "exits": f.Exits, "exits_nonzero": f.Nonzero,
+		"thread_exits": f.ThreadExits, "execs": f.Execs, "same_execs": f.SameExecs,
+		"creators": uint64(f.Creators), "creators_selfmade": uint64(f.Selfmade),
+	})
 }
 
-func (f *Facts) refusals() uint64 {
-	return f.Failed[tracer.CensusEAGAIN] + f.Failed[tracer.CensusENOMEM]
-}
+func (f *Facts) attempts() float64 { return float64(activity.Weight(&f.Tally)) }
+
+func (f *Facts) refusals() uint64 { return activity.Refusals(&f.Tally) }
 
 func (f *Facts) processes() uint64 {
 	return f.Created[tracer.CensusProcess] + f.Created[tracer.CensusVfork]
@@ -36,11 +44,15 @@ func part(a, b uint64) float64 {
 	return float64(a) / float64(b)
 }
 
+// quiet is the number of attempts a second below which nothing has a shape.
+const quiet = 20
+
 // shapes is the table of shapes: the first whose predicate holds is the one.
 var shapes = []struct {
 	name  string
 	holds func(*Facts) bool
 }{
+	{"quiet", func(f *Facts) bool { return f.attempts() < quiet*max(f.Seconds, 1) }},
 	{"livelocked fork", func(f *Facts) bool { return float64(f.Failed[tracer.CensusRestarted]) > f.attempts()/2 }},
 	{"fork bomb", func(f *Facts) bool {
 		return f.Creators >= 10 && f.Selfmade*2 >= f.Creators && f.processes() > f.Forks()/2
@@ -74,7 +86,7 @@ func Shape(f *Facts) string {
 
 // Numbers are the facts on which the shape rests.
 func (f *Facts) Numbers() string {
-	return fmt.Sprintf("%d processes, %d threads, %d io workers made; %d refused, %d restarted; %d processes ended, %d of them with another status than 0; %d threads ended; %d execs, %d of the same name as the one before; %d creators, %d of them made by a creator of the same name; in %.1f s",
+	return fmt.Sprintf("%d processes, %d threads, %d io workers made; %d refused, %d restarted; %d processes ended, %d of them with another status than 0; %d threads ended; %d execs, %d of the same name as the one before; %d creators, %d of them made by a process of the same name; in %.1f s",
 		f.processes(), f.Created[tracer.CensusThread], f.Created[tracer.CensusIOWorker], f.refusals(), f.Failed[tracer.CensusRestarted],
 		f.Exits, f.Nonzero, f.ThreadExits, f.Execs, f.SameExecs, f.Creators, f.Selfmade, f.Seconds)
 }

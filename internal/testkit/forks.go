@@ -25,13 +25,13 @@ func QuietForks(t testing.TB) (f Forks) {
 	t.Helper()
 	const margin = 20 * time.Millisecond // for calls in flight
 	for range 10 {
-		before := kernelForks(t)
+		before := KernelForks(t)
 		f.From = bootTime(t)
 		time.Sleep(margin)
-		f.Count = kernelForks(t)
+		f.Count = KernelForks(t)
 		time.Sleep(margin)
 		f.To = bootTime(t)
-		if before == f.Count && kernelForks(t) == f.Count {
+		if before == f.Count && KernelForks(t) == f.Count {
 			break
 		}
 	}
@@ -47,8 +47,8 @@ func bootTime(t testing.TB) uint64 {
 	return uint64(ts.Nano())
 }
 
-// kernelForks is how many tasks the kernel has created since it booted.
-func kernelForks(t testing.TB) uint64 {
+// KernelForks is how many tasks the kernel has created since it booted.
+func KernelForks(t testing.TB) uint64 {
 	t.Helper()
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {

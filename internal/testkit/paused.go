@@ -43,9 +43,21 @@ func (p *Paused) Start(t testing.TB) int {
 // Go lets the program run to its end and returns what it printed.
 func (p *Paused) Go(t testing.TB) []byte {
 	t.Helper()
+	p.Release(t)
+	return p.Wait(t)
+}
+
+// Release lets the program run.
+func (p *Paused) Release(t testing.TB) {
+	t.Helper()
 	if err := p.gate.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Wait waits for its end and returns what it printed.
+func (p *Paused) Wait(t testing.TB) []byte {
+	t.Helper()
 	if err := p.Cmd.Wait(); err != nil {
 		t.Fatalf("%v: %v\n%s", p.Cmd, err, &p.Stderr)
 	}

@@ -16,8 +16,19 @@ import (
 // Schema compiles docs/schema.json.
 func Schema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
+	return compile(t, docs.Schema)
+}
+
+// ActivitySchema compiles docs/schema-activity.json.
+func ActivitySchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	return compile(t, docs.ActivitySchema)
+}
+
+func compile(t testing.TB, text []byte) *jsonschema.Schema {
+	t.Helper()
 	const name = "schema.json"
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(docs.Schema))
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}

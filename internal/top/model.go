@@ -38,6 +38,9 @@ type Model struct {
 	Err      error // why it ended
 	frame    *activity.Frame
 	rates    []float64
+	rowRates []float64      // of the row that is open
+	open     activity.Entry // that row, as it was last
+	idle     bool           // nothing happened in it in the last interval
 	width    int
 	height   int
 	cursor   int
@@ -88,6 +91,21 @@ func (m *Model) take(f *activity.Frame) {
 	}
 	m.frame = f
 	m.follow()
+	if m.opened {
+		m.refresh()
+	}
+}
+
+// refresh takes what the open row has become.
+func (m *Model) refresh() {
+	rate := 0.0
+	rows := m.frame.Groups[m.By]
+	i := slices.IndexFunc(rows, func(e activity.Entry) bool { return e.Key == m.key })
+	if m.idle = i < 0; !m.idle {
+		m.open, rate = rows[i], rows[i].Rate
+	}
+	m.rowRates = append(m.rowRates, rate)
+	m.rowRates = m.rowRates[max(0, len(m.rowRates)-history):]
 }
 
 // follow keeps the cursor on its row while rows change places.
@@ -153,14 +171,14 @@ func (m Model) press(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		if m.frame != nil && m.Save != nil {
 			return m, m.Save(m.frame)
 		}
-	case "esc":
+	case "esc", "alt+esc": // the latter: two, faster than a terminal tells apart
 		if !m.opened {
 			m.filter, m.moved = "", false
 		}
 		m.opened = false
 		m.point(m.cursor)
 	case "enter", "right", "l":
-		m.opened = len(m.rows()) > 0
+		m.openRow()
 	case "left":
 		m.opened = false
 	case "up", "k":
@@ -180,6 +198,14 @@ func (m Model) press(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		}
 	}
 	return m, nil
+}
+
+// openRow opens the row under the cursor.
+func (m *Model) openRow() {
+	if rows := m.rows(); m.cursor < len(rows) && !m.opened {
+		m.open, m.idle = rows[m.cursor], false
+		m.opened, m.key, m.rowRates = true, m.open.Key, []float64{m.open.Rate}
+	}
 }
 
 func (m *Model) switchTo(by activity.By) {

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/forktrace/forktrace/internal/activity"
 	"github.com/forktrace/forktrace/internal/host"
@@ -93,7 +93,8 @@ func TestKeys(t *testing.T) {
 // TestScreenFits: no line is wider than the terminal, none too many, at any size.
 func TestScreenFits(t *testing.T) {
 	hostile := "\x1b[31mevil\n\u202e" + strings.Repeat("x", 300)
-	m := start(t, frame(hostile, "b"))
+	m := start(t, frame(hostile, "b", strings.Repeat("进程", 40)))
+	m.Notes = []string{"durations", "failures of 世界 " + strings.Repeat("y", 300)}
 	for _, keys := range [][]string{nil, {"enter"}, {"?"}, {"/", "z"}} {
 		for _, width := range []int{10, 40, 80, 120, 250} {
 			for _, height := range []int{3, 10, 24, 60} {
@@ -110,7 +111,7 @@ func TestScreenFits(t *testing.T) {
 					t.Errorf("%dx%d %v: %d lines", width, height, keys, len(lines))
 				}
 				for _, l := range lines {
-					if n := utf8.RuneCountInString(l); n > width {
+					if n := ansi.StringWidth(l); n > width {
 						t.Errorf("%dx%d %v: %d columns: %s", width, height, keys, n, l)
 					}
 				}
@@ -125,5 +126,54 @@ func TestSparkline(t *testing.T) {
 	}
 	if s := Sparkline([]float64{0, 0}); s != "▁▁" {
 		t.Error(s)
+	}
+}
+
+// TestOpenRowStays: an open row is shown for as long as it is open, active or not.
+func TestOpenRowStays(t *testing.T) {
+	m := press(t, start(t, frame("alpha", "beta")), "down", "enter")
+	next, _ := m.Update(FrameMsg{frame("alpha", "gamma")})
+	m = next.(Model)
+	if s := m.Screen(120, 40); !strings.Contains(s, "└ beta") || !strings.Contains(s, "nothing has happened") {
+		t.Errorf("the open row is not the one that was opened:\n%s", s)
+	}
+	next, _ = m.Update(FrameMsg{frame("beta", "alpha")})
+	m = next.(Model)
+	if s := m.Screen(120, 40); !strings.Contains(s, "└ beta") || strings.Contains(s, "nothing has happened") || len(m.rowRates) != 3 {
+		t.Errorf("the open row did not come back:\n%s", s)
+	}
+}
+
+func TestOpenRowShowsTree(t *testing.T) {
+	f := frame("alpha")
+	e := &f.Groups[activity.ByProcess][0]
+	e.Children = []activity.Child{{Name: "cc", Pid: 7, Alive: 3, Ended: 2, Rate: 40}, {Name: "one", Pid: 8, Alive: 1}}
+	e.CopyMean, e.CopyMost, e.Failed = 150e3, 2e6, map[string]uint64{"EAGAIN": 7}
+	s := press(t, start(t, f), "enter").Screen(120, 60)
+	for _, want := range []string{"    └ sh(9)", "      └ alpha", "        └ cc ×5, 3 alive: creates 40/s, fails 0/s", "        └ one(8)", "took 150µs for each, at most 2ms", "failed  7.0/s (EAGAIN 7.0)"} {
+		if !strings.Contains(s, want) {
+			t.Errorf("no %q in\n%s", want, s)
+		}
+	}
+}
+
+// TestNotes: what the kernel does not let us see is on the screen, and whole in the help.
+func TestNotes(t *testing.T) {
+	m := start(t, frame("a"))
+	m.Notes = []string{"durations"}
+	if s := m.Screen(80, 24); !strings.Contains(s, "not seen  durations") {
+		t.Errorf("the screen hides what it cannot see:\n%s", s)
+	}
+	if s := press(t, m, "?").Screen(80, 30); !strings.Contains(s, "not seen   durations") {
+		t.Errorf("the help does:\n%s", s)
+	}
+}
+
+// TestPad fills columns, not characters.
+func TestPad(t *testing.T) {
+	for s, want := range map[string]string{"ab": "ab   ", "进程": "进程 ", "进程进程": "进程…", "abcdef": "abcd…"} {
+		if got := pad(s, 5); got != want {
+			t.Errorf("%s becomes %q, not %q", s, got, want)
+		}
 	}
 }

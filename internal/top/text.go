@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/forktrace/forktrace/internal/activity"
 )
 
@@ -51,7 +53,7 @@ func RowLine(e *activity.Entry, width int) string {
 	if reason == "" {
 		reason = "-"
 	}
-	s := fmt.Sprintf(" %8s %4.0f%% %7s %-6s %6s %4s %7s %-8s ", shortNumber(e.Rate), 100*e.Share, shortNumber(e.FailRate), reason, lived, exec, pid, pad(safe(e.User), 8))
+	s := fmt.Sprintf(" %8s %4.0f%% %7s %-6s %6s %4s %7s %s ", shortNumber(e.Rate), 100*e.Share, shortNumber(e.FailRate), reason, lived, exec, pid, pad(safe(e.User), 8))
 	if !ancestors {
 		return s + safe(e.Name)
 	}
@@ -74,13 +76,16 @@ func lineage(e *activity.Entry) string {
 }
 
 // detail is an opened row.
-func detail(e *activity.Entry) []string {
+func detail(e *activity.Entry, rates []float64) []string {
 	lines := []string{
 		"  " + safe(e.Name) + "  " + lineTitle(e),
-		fmt.Sprintf("  created %s/s (%s), %d since forktrace began, %d of them alive", shortNumber(e.Rate), plain(e.Created), e.Total, e.Alive),
+		fmt.Sprintf("  created %s/s %s (%s), %d since forktrace began, %d of them alive", shortNumber(e.Rate), Sparkline(rates), plain(e.Created), e.Total, e.Alive),
 		fmt.Sprintf("  failed  %s/s (%s)", shortNumber(e.FailRate), plain(e.Failed)),
 		fmt.Sprintf("  %.1f%% of all creations and failures of the machine, by %d process(es)", 100*e.Share, e.Processes),
 		fmt.Sprintf("  children: %d ended, %d of them with another status than 0; %d executed a program", e.Exits, e.Nonzero, e.Execs),
+	}
+	if e.CopyMean > 0 {
+		lines = append(lines, fmt.Sprintf("  the kernel took %s for each, at most %s", shortDuration(time.Duration(e.CopyMean)), shortDuration(time.Duration(e.CopyMost))))
 	}
 	if e.MedianNS > 0 {
 		lines = append(lines, "  half of them had lived less than "+shortDuration(time.Duration(e.MedianNS)))
@@ -101,7 +106,24 @@ func detail(e *activity.Entry) []string {
 	for i := len(e.Lineage) - 1; i >= 0; i-- {
 		lines = append(lines, "  "+strings.Repeat("  ", len(e.Lineage)-1-i)+"└ "+safe(e.Lineage[i]))
 	}
-	return append(lines, "  "+strings.Repeat("  ", len(e.Lineage))+"└ "+safe(e.Name))
+	indent := "  " + strings.Repeat("  ", len(e.Lineage))
+	lines = append(lines, indent+"└ "+safe(e.Name))
+	for i := range e.Children {
+		lines = append(lines, indent+"  └ "+childLine(&e.Children[i]))
+	}
+	return lines
+}
+
+// childLine is a line of the tree below an opened row.
+func childLine(c *activity.Child) string {
+	s := fmt.Sprintf("%s(%d)", safe(c.Name), c.Pid)
+	if n := c.Alive + c.Ended; n > 1 {
+		s = fmt.Sprintf("%s ×%d, %d alive", safe(c.Name), n, c.Alive)
+	}
+	if c.Rate > 0 || c.Failing > 0 {
+		s += fmt.Sprintf(": creates %s/s, fails %s/s", shortNumber(c.Rate), shortNumber(c.Failing))
+	}
+	return s
 }
 
 func lineTitle(e *activity.Entry) string {
@@ -204,20 +226,11 @@ func Span(seconds float64) string {
 	return fmt.Sprintf("%.0f days", seconds/86400)
 }
 
-// cut shortens a line to the width of the terminal. All that it holds is one column wide
-// but for what print as more: of those some are lost at the edge.
-func cut(s string, width int) string {
-	if r := []rune(s); len(r) > width {
-		return string(r[:max(width-1, 0)]) + "…"
-	}
-	return s
-}
+// cut shortens a line to the columns of the terminal.
+func cut(s string, width int) string { return ansi.Truncate(s, max(width, 0), "…") }
 
-// pad cuts or fills to a width.
+// pad cuts or fills to a number of columns.
 func pad(s string, width int) string {
-	r := []rune(s)
-	if len(r) > width {
-		return string(r[:width-1]) + "…"
-	}
-	return s + strings.Repeat(" ", width-len(r))
+	s = cut(s, width)
+	return s + strings.Repeat(" ", max(width-ansi.StringWidth(s), 0))
 }

@@ -49,16 +49,22 @@ func (m Model) Screen(width, height int) string {
 	var lines []string
 	switch {
 	case m.help:
-		lines = helpLines
+		lines = m.helpText()
 	case m.frame == nil:
 		lines = []string{"counting …"}
 	default:
 		lines = Header(m.frame, m.rates, m.By, width)
+		if len(m.Notes) > 0 {
+			lines = append(lines, "not seen  "+safe(strings.Join(m.Notes, "; ")))
+		}
 		if m.paused {
 			lines[0] += "  PAUSED"
 		}
-		if m.opened && m.cursor < len(m.rows()) {
-			lines = append(append(lines, ""), detail(&m.rows()[m.cursor])...)
+		if m.opened {
+			lines = append(append(lines, ""), detail(&m.open, m.rowRates)...)
+			if m.idle {
+				lines = append(lines, "", "  nothing has happened since: these are its last numbers")
+			}
 		} else {
 			lines = append(lines, m.table(width, height-len(lines)-1)...)
 		}
@@ -140,8 +146,15 @@ var helpLines = []string{
 	"  LIVED      half of its children that ended had lived less than this",
 	"  EXEC       of the processes it created, so many executed a program",
 	"  ANCESTORS  who created it, and who created that; gone ones too",
-	"",
-	"any key goes back",
+}
+
+// helpText is the help, and what this kernel does not let be seen, in whole.
+func (m *Model) helpText() []string {
+	lines := slices.Clone(helpLines)
+	for _, note := range m.Notes {
+		lines = append(lines, "  not seen   "+safe(note))
+	}
+	return append(lines, "", "any key goes back")
 }
 
 // Header is what is known of the machine.

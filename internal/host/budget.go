@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/prometheus/procfs"
+)
+
+// UnitBytes is Limit.Unit of memory; tasks have none.
+const UnitBytes = "bytes"
+
+// MachineMemory is the memory of the machine, and what of it cannot be had any more:
+// MemTotal and MemAvailable (proc_meminfo(5)). False if it cannot be read.
+func MachineMemory() (Limit, bool) {
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return Limit{}, false
+	}
+	m, err := proc.Meminfo()
+	if err != nil || m.MemTotalBytes == nil || m.MemAvailableBytes == nil {
+		return Limit{}, false
+	}
+	used := *m.MemTotalBytes - min(*m.MemAvailableBytes, *m.MemTotalBytes)
+	return Limit{Name: "memory", Where: "the machine", Unit: UnitBytes, Max: m.MemTotalBytes, Used: &used}, true
+}
+
+// memoryFiles have the limit and the use of a cgroup's memory, by version.
+var memoryFiles = map[bool][2]string{
+	false: {"memory.max", "memory.current"},
+	true:  {"memory.limit_in_bytes", "memory.usage_in_bytes"},
+}
+
+// noLimit is what version 1 shows for none: the largest number of whole pages, whatever
+// their size (PAGE_COUNTER_MAX).
+const noLimit = 1 << 62
+
+// MemoryLimits are those of the memory cgroups that a process is in, innermost first.
+func MemoryLimits(pid uint32) []Limit {
+	root, path, v1 := controllerPath(pid, "memory")
+	if root == "" {
+		return nil
+	}
+	files := memoryFiles[v1]
+	var limits []Limit
+	for ; ; path = filepath.Dir(path) {
+		dir := filepath.Join(root, path)
+		l := Limit{Name: files[0], Where: path, Unit: UnitBytes, Max: number(filepath.Join(dir, files[0])), Used: number(filepath.Join(dir, files[1]))}
+		if l.Max != nil && *l.Max < noLimit && l.Used != nil {
+			limits = append(limits, l)
+		}
+		if path == "/" || path == "." {
+			return limits
+		}
+	}
+}
+
+// controllerPath finds the hierarchy of a controller and a process's cgroup in it.
+func controllerPath(pid uint32, controller string) (root, path string, v1 bool) {
+	proc, err := procfs.NewProc(int(pid))
+	if err != nil {
+		return "", "", false
+	}
+	groups, err := proc.Cgroups()
+	if err != nil {
+		return "", "", false
+	}
+	for _, g := range groups {
+		if slices.Contains(g.Controllers, controller) {
+			path, v1 = g.Path, true
+		} else if g.HierarchyID == 0 && !v1 {
+			path = g.Path
+		}
+	}
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return "", "", false
+	}
+	for _, m := range mounts {
+		if v1 && m.FSType == "cgroup" && hasOption(m.SuperOptions, controller) || !v1 && m.FSType == "cgroup2" {
+			return m.MountPoint, path, v1
+		}
+	}
+	return "", "", false
+}
+
+// maxMembers bounds how many processes of a cgroup are looked at.
+const maxMembers = 1 << 14
+
+// Members are the processes in a cgroup and below it.
+func (c *Cgroups) Members(path string) []Tasks {
+	var members []Tasks
+	_ = filepath.WalkDir(filepath.Join(c.root, path), func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil // it may be removed while we walk
+		}
+		b, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if err != nil {
+			return nil
+		}
+		for pid := range bytes.FieldsSeq(b) {
+			n, err := strconv.ParseUint(string(pid), 10, 32)
+			if err != nil || len(members) >= maxMembers {
+				break
+			}
+			if t, ok := TasksOf(uint32(n)); ok {
+				members = append(members, t)
+			}
+		}
+		return nil
+	})
+	return members
+}
+
+// Tightest is the limit that will refuse this process's next threads first, of those that
+// refuse root too, and for how many there is room. False if none is known.
+func Tightest() (l Limit, room uint64, ok bool) {
+	for _, each := range append(pidsMax(), threadsMax(), pidMax()) {
+		if each.Max == nil || each.Used == nil {
+			continue
+		}
+		if left := *each.Max - min(*each.Used, *each.Max); !ok || left < room {
+			l, room, ok = each, left, true
+		}
+	}
+	return l, room, ok
+}
