@@ -144,7 +144,7 @@ static void threads(void)
 		int err = pthread_create(&t, &small, stay, NULL);
 
 		count(!err);
-		usleep(err ? 50000 : 5000);
+		usleep(err ? 50000 : 2500);
 	}
 }
 
@@ -254,7 +254,7 @@ static void modest(void)
 			_exit(0);
 		if (pid > 0)
 			waitpid(pid, NULL, 0);
-		usleep(20000);
+		usleep(40000);
 	}
 }
 
