@@ -27,14 +27,18 @@ static __always_inline enum census_kind census_kind(__u32 child_flags, __u32 cre
 	return clone_flags & CLONE_VFORK ? CENSUS_VFORK : CENSUS_PROCESS;
 }
 
-/* Before 5.12 there is no exchange: then of two at once the longer may be forgotten. */
-static __always_inline void keep_longest(__u64 *most, __u64 took)
+/*
+ * `fetch` says that this kernel has exchanges (5.12). Without, of two at once the longer may
+ * be forgotten. It is the program's, not a question to CO-RE: 5.10 refuses a program for an
+ * exchange that it never reaches.
+ */
+static __always_inline void keep_longest(__u64 *most, __u64 took, const bool fetch)
 {
 	__u64 was = *most;
 
 	if (was >= took)
 		return;
-	if (!bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)) {
+	if (!fetch) {
 		*most = took;
 		return;
 	}
@@ -47,14 +51,14 @@ static __always_inline void keep_longest(__u64 *most, __u64 took)
 	}
 }
 
-static __always_inline void count_creation(struct tally *t, __u32 kind, __u64 took)
+static __always_inline void count_creation(struct tally *t, __u32 kind, __u64 took, const bool fetch)
 {
 	COUNT(t->created[kind]);
 	COUNT(t->alive);
 	if (!took)
 		return;
 	__sync_fetch_and_add(&t->took, took);
-	keep_longest(&t->took_most, took);
+	keep_longest(&t->took_most, took, fetch);
 }
 
 /* `took` is the time in copy_process, ns; 0 where it is not known. */
@@ -68,11 +72,11 @@ static __always_inline int census_created(struct task_struct *p, __u64 clone_fla
 
 	if (!armed || !all || kind >= CENSUS_KINDS)
 		return 0;
-	count_creation(all, kind, took);
+	count_creation(all, kind, took, btf);
 	row_key_of(&key, c, btf);
 	row = row_of(&key, c, btf);
 	if (row)
-		count_creation(row, kind, took);
+		count_creation(row, kind, took, btf);
 	if (!RD(p, pid) || (clone_flags & CLONE_THREAD))
 		return 0;
 	process_key_of(&child, p, btf);
@@ -150,11 +154,11 @@ static __always_inline void count_lifetime(struct tally *t, __u32 bucket)
 
 /*
  * Whether the caller is the first to count an end. Two threads that end at once can both
- * see that no other is left. Before 5.12 no exchange tells them apart.
+ * see that no other is left. Without `fetch` no exchange tells them apart.
  */
-static __always_inline bool claim(struct lineage *l)
+static __always_inline bool claim(struct lineage *l, const bool fetch)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs))
+	if (fetch)
 		return !__sync_lock_test_and_set(&l->claimed, 1);
 	if (l->claimed)
 		return false;
@@ -182,7 +186,8 @@ static __always_inline void thread_ended(struct tally *all, struct task_struct *
 }
 
 /* The last thread of a process ends. */
-static __always_inline void process_ended(struct tally *all, struct task_struct *p, __u64 now, const bool btf)
+static __always_inline void process_ended(struct tally *all, struct task_struct *p, __u64 now, const bool btf,
+					  const bool fetch)
 {
 	struct task_struct___census *x = (void *)p;
 	struct process_key key = {};
@@ -197,7 +202,7 @@ static __always_inline void process_ended(struct tally *all, struct task_struct 
 	bucket = lifetime_bucket(now - key.start);
 	l = bpf_map_lookup_elem(&census_processes, &key);
 	if (l) {
-		if (!claim(l))
+		if (!claim(l, fetch))
 			return;
 		creator = l->creator;
 		seeded = l->seeded;
@@ -229,7 +234,7 @@ static __always_inline void process_ended(struct tally *all, struct task_struct 
 		bpf_map_delete_elem(&census_processes, &key);
 }
 
-static __always_inline int census_exited(struct task_struct *p, const bool btf)
+static __always_inline int census_exited(struct task_struct *p, const bool btf, const bool fetch)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 	__u32 zero = 0;
@@ -241,7 +246,7 @@ static __always_inline int census_exited(struct task_struct *p, const bool btf)
 	if (RD(p, pid) != RD(p, tgid))
 		thread_ended(all, p, lifetime_bucket(now - RD(p, start_boottime)), btf);
 	if (!RD(signal, live.counter))
-		process_ended(all, p, now, btf);
+		process_ended(all, p, now, btf, fetch);
 	return 0;
 }
 

@@ -229,14 +229,21 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(census_exit, struct task_struct *p)
 {
-	return census_exited(p, true);
+	return census_exited(p, true, true);
+}
+
+/* The same for kernels before 5.12, which lack the exchange. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(census_exit_old, struct task_struct *p)
+{
+	return census_exited(p, true, false);
 }
 
 /* The same where programs on BTF tracepoints can be preempted, and then miss others. */
 SEC("tracepoint/sched/sched_process_exit")
 int census_exit_classic(void *ctx)
 {
-	return census_exited((void *)bpf_get_current_task(), false);
+	return census_exited((void *)bpf_get_current_task(), false, true);
 }
 
 /* Fires when a program has been executed, with the new name in place and the path still there. */

@@ -261,6 +261,7 @@ const (
 	bpfProgCensusExecClassic        = "census_exec_classic"
 	bpfProgCensusExit               = "census_exit"
 	bpfProgCensusExitClassic        = "census_exit_classic"
+	bpfProgCensusExitOld            = "census_exit_old"
 	bpfProgCensusTask               = "census_task"
 	bpfProgClone3Fexit              = "clone3_fexit"
 	bpfProgClone3Kretprobe          = "clone3_kretprobe"
@@ -362,6 +363,7 @@ type bpfProgramSpecs struct {
 	CensusExecClassic        *ebpf.ProgramSpec `ebpf:"census_exec_classic"`
 	CensusExit               *ebpf.ProgramSpec `ebpf:"census_exit"`
 	CensusExitClassic        *ebpf.ProgramSpec `ebpf:"census_exit_classic"`
+	CensusExitOld            *ebpf.ProgramSpec `ebpf:"census_exit_old"`
 	CensusTask               *ebpf.ProgramSpec `ebpf:"census_task"`
 	Clone3Fexit              *ebpf.ProgramSpec `ebpf:"clone3_fexit"`
 	Clone3Kretprobe          *ebpf.ProgramSpec `ebpf:"clone3_kretprobe"`
@@ -547,6 +549,7 @@ type bpfPrograms struct {
 	CensusExecClassic        *ebpf.Program `ebpf:"census_exec_classic"`
 	CensusExit               *ebpf.Program `ebpf:"census_exit"`
 	CensusExitClassic        *ebpf.Program `ebpf:"census_exit_classic"`
+	CensusExitOld            *ebpf.Program `ebpf:"census_exit_old"`
 	CensusTask               *ebpf.Program `ebpf:"census_task"`
 	Clone3Fexit              *ebpf.Program `ebpf:"clone3_fexit"`
 	Clone3Kretprobe          *ebpf.Program `ebpf:"clone3_kretprobe"`
@@ -576,6 +579,7 @@ func (p *bpfPrograms) Close() error {
 		p.CensusExecClassic,
 		p.CensusExit,
 		p.CensusExitClassic,
+		p.CensusExitOld,
 		p.CensusTask,
 		p.Clone3Fexit,
 		p.Clone3Kretprobe,

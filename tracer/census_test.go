@@ -96,7 +96,7 @@ func censusOfLoad(t *testing.T, o CensusOptions) error {
 	o.V1 = err != nil
 	c := openCensus(t, o)
 	first, before := quietCensus(t, c)
-	p := testkit.Pause(t, testkit.Creations(t), "load", "4", strconv.Itoa(testkit.Scale(200_000)))
+	p := testkit.Pause(t, testkit.Creations(t), "load", "4", strconv.Itoa(testkit.Scale(200_000, 8_000)))
 	pid := uint32(p.Start(t))
 	testkit.Join(t, dir, int(pid))
 	load := testkit.LoadResult(t, p.Go(t))

@@ -224,6 +224,11 @@ var Hooks = []Hook{
 		Gives: "the end of every task, its status and how long it lived",
 		Cost:  payEnd,
 	},
+	{
+		Name: "tp_btf/sched_process_exit (census, before 5.12)", Need: NeedEnds, Program: "census_exit_old", attach: attachBTF,
+		Gives: "the same; of two threads that end a process at once, both may be counted",
+		Cost:  payEnd,
+	},
 
 	{
 		Name: "tp_btf/sched_process_exec", Need: NeedExecs, Program: "census_exec", attach: attachBTF,

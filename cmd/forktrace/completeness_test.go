@@ -12,9 +12,6 @@ import (
 	"github.com/forktrace/forktrace/internal/testkit"
 )
 
-// loadSize is the number of creations of the mixed load.
-const loadSize = 50_000
-
 // runLoad makes n creations from four processes and returns what the program counted.
 func runLoad(t *testing.T, n int) (testkit.Load, uint64) {
 	t.Helper()
@@ -27,7 +24,7 @@ func runLoad(t *testing.T, n int) (testkit.Load, uint64) {
 // the stream, and the kernel's own count of all creations is that of the summary.
 func TestCompleteness(t *testing.T) {
 	testkit.NeedRoot(t)
-	n := testkit.Scale(loadSize)
+	n := testkit.Scale(50_000, 20_000)
 	for try := 1; ; try++ {
 		r := testkit.Start(t)
 		before := testkit.QuietForks(t)
@@ -122,7 +119,7 @@ func TestTinyBuffer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := testkit.Start(t, append(c.options, "--buffer-size", "4096")...)
-			load, _ := runLoad(t, testkit.Scale(loadSize)/2)
+			load, _ := runLoad(t, testkit.Scale(25_000, 5_000))
 			r.Terminate(t)
 			r.WantStatus(t, c.status)
 			s := testkit.ReadStream[testkit.Brief](t, r.File)

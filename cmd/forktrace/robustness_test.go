@@ -111,7 +111,7 @@ func TestResident(t *testing.T) {
 	for _, options := range [][]string{nil, {"--format", "text"}, {"--format", "text", "-S"}} {
 		t.Run(strings.Join(options, " "), func(t *testing.T) {
 			r := testkit.Start(t, options...)
-			runLoad(t, loadSize/2)
+			runLoad(t, testkit.Scale(25_000, 5_000))
 			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", r.Cmd.Process.Pid))
 			if err != nil {
 				t.Fatal(err)

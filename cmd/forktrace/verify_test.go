@@ -21,8 +21,8 @@ import (
 	"github.com/forktrace/forktrace/internal/verify"
 )
 
-// TestVerifyFormats runs it in every format: 0 or, where a known bug is, 6.
-func TestVerifyFormats(t *testing.T) {
+// TestReportFormats runs it in every format: 0 or, where a known bug is, 6.
+func TestReportFormats(t *testing.T) {
 	outputs := map[string][]byte{}
 	for _, format := range verify.Formats {
 		out, err := exec.Command(testkit.Forktrace(t), "verify", "--suite", "limits", "--format", format).Output()

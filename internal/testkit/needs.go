@@ -35,10 +35,10 @@ func NeedQuietHost(t testing.TB) {
 // and is some ten times slower.
 func InGuest() bool { return os.Getenv("FORKTRACE_MATRIX") != "" }
 
-// Scale makes a count smaller in a guest: the 50,000 of a mixed load become 20,000.
-func Scale(n int) int {
+// Scale is the size of a load: n, or in a guest what is enough there.
+func Scale(n, guest int) int {
 	if InGuest() {
-		return n * 2 / 5
+		return guest
 	}
 	return n
 }
