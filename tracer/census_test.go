@@ -167,24 +167,23 @@ func TestCensusLineage(t *testing.T) {
 	c := openCensus(t, CensusOptions{})
 	p := testkit.Pause(t, testkit.Creations(t), "exit", "0")
 	pid := uint32(p.Start(t))
-	s := readCensus(t, c)
-	by := map[ProcessID]*Lineage{}
-	var child *Lineage
-	for i := range s.Processes {
-		l := &s.Processes[i]
-		by[l.ID] = l
-		if l.ID.Pid == pid {
-			child = l
+	// Start returns when exec has closed the files, which is before the kernel reports it.
+	testkit.Eventually(t, "the lineage of the child", func() error {
+		by := map[ProcessID]Lineage{}
+		var child Lineage
+		for _, l := range readCensus(t, c).Processes {
+			by[l.ID] = l
+			if l.ID.Pid == pid {
+				child = l
+			}
 		}
-	}
-	if child == nil {
-		t.Fatalf("process %d is not among %d", pid, len(s.Processes))
-	}
-	if child.Comm != "sh" || child.File == "" || child.UID != uint32(os.Getuid()) || int(child.Parent.Pid) != os.Getpid() {
-		t.Errorf("the child is %+v", *child)
-	}
-	if up := by[child.Parent]; up == nil || up.Comm == "" || up.Parent.Pid == 0 {
-		t.Errorf("this process is %+v", up)
-	}
+		if child.Comm != "sh" || child.File == "" || child.UID != uint32(os.Getuid()) || int(child.Parent.Pid) != os.Getpid() {
+			return fmt.Errorf("of %d, the child is %+v", len(by), child)
+		}
+		if up := by[child.Parent]; up.Comm == "" || up.Parent.Pid == 0 {
+			return fmt.Errorf("this process is %+v", up)
+		}
+		return nil
+	})
 	p.Go(t)
 }
