@@ -12,6 +12,7 @@
 #include "regs.h"
 #include "request.h"
 #include "stages.h"
+#include "target.h"
 #include "task.h"
 #include "vfork.h"
 
@@ -80,6 +81,8 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 		entry = call_entry(regs, c, btf);
 	e->entry = entry;
 	read_created_request(e, regs, c, btf);
+	if (details)
+		read_target(e, c);
 }
 
 /* A request that came to its end without a record: it must not count as missed. */

@@ -21,6 +21,15 @@
 		__v;                                                                                         \
 	})
 
+/* One member of a kernel struct, by helper; 0 where it cannot be read. */
+#define KREAD(p, member)                                                                                     \
+	({                                                                                                   \
+		typeof((p)->member) __k;                                                                     \
+		__builtin_memset(&__k, 0, sizeof(__k));                                                      \
+		bpf_core_read(&__k, sizeof(__k), &(p)->member);                                              \
+		__k;                                                                                         \
+	})
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_exec_state;

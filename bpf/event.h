@@ -106,6 +106,7 @@ enum fact {
 	FACT_AUTOREAP,
 	FACT_NS_INIT,
 	FACT_HANDLERS_CLEARED,
+	FACT_IN_TARGET_CGROUP,
 	/* what is true of the creator */
 	FACT_CREATOR_FOREIGN_PID_NS,
 	FACT_CREATOR_FOREIGN_TIME_NS,
@@ -131,6 +132,7 @@ enum evidence_known {
 	KNOWN_FILES = 1 << 11,	      /* nofile_limit */
 	KNOWN_SET_TID = 1 << 12,      /* set_tid_fault */
 	KNOWN_SENDER = 1 << 13,	      /* sender_* */
+	KNOWN_PGTABLES = 1 << 14,     /* pgtables_bytes */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -202,6 +204,7 @@ struct evidence {
 	__s32 sender_code;
 	__s32 sender_pid;
 	__u32 sender_uid;
+	__u64 pgtables_bytes; /* of the creator's memory: what a copy of it takes first */
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
@@ -294,13 +297,13 @@ struct event {
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 344
-#define EVENT_FAILURE 616
+#define EVENT_FAILURE 624
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 752, "wire size");
+_Static_assert(sizeof(struct event) == 760, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

@@ -10,17 +10,17 @@
 #include "event.h"
 #include "facts.h"
 #include "request.h"
+#include "target.h"
 #include "task.h"
 #include <bpf/bpf_helpers.h>
 
 #define RLIMIT_NPROC  6
 #define RLIMIT_NOFILE 7
 #define PAGE_COUNTER_MAX                                                                                     \
-	0x1fffffffffffffULL	 /* LONG_MAX / PAGE_SIZE of 4 KiB, and more than any real limit              \
-				  */
-#define CGROUP2_MAGIC 0x63677270 /* include/uapi/linux/magic.h */
-#define MOUNT_DEPTH   8
-#define TAIL_WORDS    16 /* of 64 bits behind clone_args that are looked at */
+	0x1fffffffffffffULL /* LONG_MAX / PAGE_SIZE of 4 KiB, and more than any real limit                   \
+			     */
+#define MOUNT_DEPTH 8
+#define TAIL_WORDS  16 /* of 64 bits behind clone_args that are looked at */
 
 /*
  * A reader that the verifier checks once, by itself, and not again for each state in which
@@ -30,15 +30,6 @@
  * to see that it is not.
  */
 #define READER __attribute__((noinline)) int
-
-/* One member of a kernel struct, by helper; 0 where it cannot be read. */
-#define KREAD(p, member)                                                                                     \
-	({                                                                                                   \
-		typeof((p)->member) __k;                                                                     \
-		__builtin_memset(&__k, 0, sizeof(__k));                                                      \
-		bpf_core_read(&__k, sizeof(__k), &(p)->member);                                              \
-		__k;                                                                                         \
-	})
 
 /* Element of an array member, by an index that is only known at load time. */
 #define KELEMENT(into, p, member, index)                                                                     \
@@ -267,27 +258,13 @@ READER evidence_memory(struct evidence *v, __u64 at)
 static __always_inline struct cgroup *target_cgroup(struct event *e, struct task_struct *c)
 {
 	struct evidence *v = &e->evidence;
-	struct files_struct *files = KREAD(c, files);
-	struct fdtable *fdt = KREAD(files, fdt);
-	struct file **table = KREAD(fdt, fd);
-	struct file *file = NULL;
 	struct kernfs_node *kn;
-	struct dentry *dentry;
-	struct inode *inode;
-	struct super_block *sb;
 
 	if (!(e->have & HAVE_CGROUP_FD))
 		return NULL;
-	if ((__u32)e->cgroup_fd < KREAD(fdt, max_fds))
-		bpf_probe_read_kernel(&file, sizeof(file), table + (__u32)e->cgroup_fd);
-	dentry = KREAD(file, f_path.dentry); /* nothing where there is no file */
-	inode = KREAD(dentry, d_inode);
-	sb = KREAD(inode, i_sb);
+	kn = cgroup_node_at(c, e->cgroup_fd);
 	v->known |= KNOWN_TARGET;
-	v->target_bad = KREAD(sb, s_magic) != CGROUP2_MAGIC;
-	if (v->target_bad)
-		return NULL;
-	kn = KREAD(inode, i_private);
+	v->target_bad = !kn;
 	return KREAD(kn, priv);
 }
 
@@ -297,6 +274,7 @@ static __always_inline void evidence_cgroups(struct event *e, struct task_struct
 	struct evidence *v = &e->evidence;
 	struct css_set *set = KREAD(c, cgroups);
 	struct cgroup_subsys_state *css = NULL;
+	struct mm_struct *mm = KREAD(c, mm);
 
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
 		__u64 at = (__u64)set + bpf_core_field_offset(struct css_set, subsys);
@@ -311,6 +289,10 @@ static __always_inline void evidence_cgroups(struct event *e, struct task_struct
 		css = NULL;
 		KELEMENT(css, set, subsys, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
 		evidence_memory(v, (__u64)css);
+	}
+	if (mm) {
+		v->pgtables_bytes = KREAD(mm, pgtables_bytes.counter);
+		v->known |= KNOWN_PGTABLES;
 	}
 }
 

@@ -77,7 +77,6 @@ struct ipc_namespace;
 struct net;
 struct time_namespace;
 struct cgroup_namespace;
-struct mm_struct;
 struct dentry;
 struct sem_undo_list;
 struct io_context;
@@ -228,7 +227,12 @@ struct fdtable {
 	struct file **fd;
 };
 
+struct mm_struct {
+	atomic_long_t pgtables_bytes;
+};
+
 struct files_struct {
+	atomic_t count;
 	struct fdtable *fdt;
 };
 

@@ -87,6 +87,8 @@ var Checks = []Check{
 		Caveat: "without the flag it is inherited"},
 	{ID: "autoreap", All: CloneAutoreap, Fact: FactAutoreap, Want: true, Promise: "CLONE_AUTOREAP has the child reaped by the kernel", Source: "kernel/fork.c, copy_signal, from 7.1 on"},
 	{ID: "autoreap", None: CloneAutoreap | CloneThread, Fact: FactAutoreap, Promise: "without CLONE_AUTOREAP the child waits to be reaped", Source: "kernel/fork.c, copy_signal, from 7.1 on"},
+	{ID: "into-cgroup", Entries: clone3Entry, All: CloneIntoCgroup, Fact: FactInTargetCgroup, Want: true, Promise: "CLONE_INTO_CGROUP puts the child into the cgroup of the descriptor", Source: "kernel/cgroup/cgroup.c, cgroup_post_fork",
+		Caveat: "not told where another thread can have changed the descriptor, or moved the child since"},
 	{ID: "handlers-cleared", All: CloneClearSighand, Fact: FactHandlersCleared, Want: true, Promise: "CLONE_CLEAR_SIGHAND resets every handler that is not ignored", Source: "kernel/fork.c, copy_sighand"},
 }
 

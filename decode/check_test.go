@@ -45,7 +45,7 @@ func honest(entry Entry, flags uint64) Record {
 	share(!has(CloneNewTime) || has(CloneVM), FactTimeNS)
 	share(!has(CloneNewPid), FactPidNS, FactPidNSForChildren)
 	share(!has(CloneNewUser), FactUserNS)
-	share(true, FactCgroup, FactHandlersCleared, FactNoNewPrivs)
+	share(true, FactCgroup, FactHandlersCleared, FactInTargetCgroup, FactNoNewPrivs)
 	share(has(CloneAutoreap), FactAutoreap)
 	share(has(CloneNewPid), FactNSInit)
 	if has(CloneNewPid) {
@@ -78,7 +78,7 @@ var checkedFlags = []uint64{
 	0, CloneVM, CloneFS, CloneFiles, CloneVM | CloneSighand, thread, thread | CloneFS | CloneFiles | CloneSysvsem,
 	CloneParent, CloneParent | CloneVM | CloneVfork, CloneSysvsem, CloneIO, CloneNewNS, CloneEmptyMntNS | CloneNewNS, CloneNewUTS, CloneNewIPC,
 	CloneNewNet, CloneNewCgroup, CloneNewTime, CloneNewTime | CloneVM, CloneNewPid, CloneNewUser, CloneNewUser | CloneNewPid,
-	CloneChildSetTid, CloneChildClearTid, CloneSetTLS, CloneNNP, CloneAutoreap, CloneClearSighand, ClonePtrace,
+	CloneChildSetTid, CloneChildClearTid, CloneSetTLS, CloneNNP, CloneAutoreap, CloneClearSighand, CloneIntoCgroup, ClonePtrace,
 }
 
 func newestTraits(t testing.TB) Traits {
@@ -144,6 +144,7 @@ var lies = []struct {
 	{"no-new-privs", CloneNNP, flip(FactNoNewPrivs), 0},
 	{"autoreap", 0, flip(FactAutoreap), CloneThread},
 	{"handlers-cleared", CloneClearSighand, flip(FactHandlersCleared), 0},
+	{"into-cgroup", CloneIntoCgroup, flip(FactInTargetCgroup), 0},
 	{"ptrace", ClonePtrace, flip(FactCreatorPtraced), 0},
 	{"set-tid", 0, func(r *Record) { r.Have |= HaveSetTid; r.SetTidSize, r.SetTid[0] = 1, 77 }, 0},
 }

@@ -23,6 +23,7 @@ const (
 	KnownFiles                         // NofileLimit
 	KnownSetTid                        // SetTidFault
 	KnownSender                        // Sender*
+	KnownPgtables                      // PgtablesBytes
 )
 
 const (
@@ -82,6 +83,8 @@ type Evidence struct {
 	SenderCode   int32
 	SenderPid    int32
 	SenderUID    uint32
+
+	PgtablesBytes uint64 // page tables of the creator's memory, which a child without CLONE_VM gets a copy of (KnownPgtables)
 }
 
 func (e *Evidence) parse(w *[evidenceSize]byte) {
@@ -127,4 +130,5 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.SenderCode = int32(le.Uint32(w[260:]))
 	e.SenderPid = int32(le.Uint32(w[264:]))
 	e.SenderUID = le.Uint32(w[268:])
+	e.PgtablesBytes = le.Uint64(w[272:])
 }

@@ -36,6 +36,7 @@ const (
 	FactAutoreap
 	FactNSInit          // first process of its pid namespace (SIGNAL_UNKILLABLE)
 	FactHandlersCleared // no handler but SIG_DFL and SIG_IGN; looked at for CLONE_CLEAR_SIGHAND only
+	FactInTargetCgroup  // in the cgroup of the request; looked at for CLONE_INTO_CGROUP only
 	// True of the creator.
 	FactCreatorForeignPidNS  // its active pid namespace is not the one for children
 	FactCreatorForeignTimeNS // likewise for time namespaces
@@ -100,6 +101,7 @@ var Facts = [factCount]FactInfo{
 	{FactAutoreap, "autoreap", FactOfChild, "p->signal->autoreap; the field exists since 7.1"},
 	{FactNSInit, "ns_init", FactOfChild, "p->signal->flags, SIGNAL_UNKILLABLE"},
 	{FactHandlersCleared, "handlers_cleared", FactOfChild, "no p->sighand->action[] but SIG_DFL and SIG_IGN"},
+	{FactInTargetCgroup, "in_target_cgroup", FactOfChild, "p->cgroups->dfl_cgrp is that of the descriptor; told where c alone has its files and nobody has moved p since"},
 	{FactCreatorForeignPidNS, "foreign_pid_ns", FactOfCreator, "c's active pid namespace != c->nsproxy->pid_ns_for_children"},
 	{FactCreatorForeignTimeNS, "foreign_time_ns", FactOfCreator, "c->nsproxy->time_ns != c->nsproxy->time_ns_for_children"},
 	{FactCreatorPtraced, "ptraced", FactOfCreator, "c->ptrace != 0"},

@@ -215,8 +215,17 @@ func appendUserDepth(dst []byte, r *Record, _ *ReasonContext) []byte {
 }
 
 // nearMemory is how many pages from its limit a memory cgroup may be named as a likely
-// cause of ENOMEM: what a task takes at once, stack and page tables.
+// cause of ENOMEM: what is charged at once (MEMCG_CHARGE_BATCH, include/linux/memcontrol.h).
 const nearMemory = 64
+
+// tablePages is what an attempt may have charged for page tables and given back when it
+// failed, in pages of 4 KiB.
+func tablePages(r *Record) int64 {
+	if r.Flags&CloneVM != 0 || r.Evidence.Known&KnownPgtables == 0 {
+		return 0
+	}
+	return int64(r.Evidence.PgtablesBytes >> 12)
+}
 
 // strictOvercommit is the value of vm.overcommit_memory with which no more than CommitLimit
 // is promised (OVERCOMMIT_NEVER, include/uapi/linux/mman.h).
@@ -229,11 +238,21 @@ func appendMemory(dst []byte, r *Record, c *ReasonContext) []byte {
 		dst = strconv.AppendUint(append(dst, "; vm.overcommit_memory is 2 and "...), s.Committed, 10)
 		dst = strconv.AppendUint(append(dst, " kB are promised of "...), s.CommitLimit, 10)
 	}
-	if r.Errno() != ENOMEM || e.Known&KnownMemory == 0 || e.MemoryLimit-e.MemoryUsage > nearMemory {
+	if r.Errno() != ENOMEM || e.Known&KnownMemory == 0 || e.MemoryLimit-e.MemoryUsage > nearMemory+tablePages(r) {
 		return dst
 	}
 	dst = c.appendCgroup(append(dst, "; memory.max of "...), c.Memory, e.MemoryCgroup)
-	dst = strconv.AppendInt(append(dst, " is reached: "...), e.MemoryUsage, 10)
+	near := e.MemoryLimit-e.MemoryUsage > nearMemory
+	if near {
+		dst = append(dst, " is nearly"...)
+	} else {
+		dst = append(dst, " is"...)
+	}
+	dst = strconv.AppendInt(append(dst, " reached: "...), e.MemoryUsage, 10)
 	dst = strconv.AppendInt(append(dst, " of "...), e.MemoryLimit, 10)
-	return append(dst, " pages"...)
+	dst = append(dst, " pages"...)
+	if near {
+		dst = strconv.AppendInt(append(dst, ", and a copy of the creator's page tables takes up to "...), tablePages(r), 10)
+	}
+	return dst
 }

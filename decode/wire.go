@@ -17,8 +17,8 @@ const (
 
 // Lengths in bytes of one record in the ring buffer.
 const (
-	WireSize    = 752 // with [Progress]
-	FailureSize = 616 // of a failure
+	WireSize    = 760 // with [Progress]
+	FailureSize = 624 // of a failure
 	DetailsSize = 344 // of a success with details
 	ShortSize   = 160 // of one without
 )

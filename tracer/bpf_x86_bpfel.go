@@ -72,6 +72,7 @@ const (
 	bpfEvidenceKnownKNOWN_FILES        bpfEvidenceKnown = 2048
 	bpfEvidenceKnownKNOWN_SET_TID      bpfEvidenceKnown = 4096
 	bpfEvidenceKnownKNOWN_SENDER       bpfEvidenceKnown = 8192
+	bpfEvidenceKnownKNOWN_PGTABLES     bpfEvidenceKnown = 16384
 )
 
 type bpfFact uint32
@@ -104,12 +105,13 @@ const (
 	bpfFactFACT_AUTOREAP                bpfFact = 24
 	bpfFactFACT_NS_INIT                 bpfFact = 25
 	bpfFactFACT_HANDLERS_CLEARED        bpfFact = 26
-	bpfFactFACT_CREATOR_FOREIGN_PID_NS  bpfFact = 27
-	bpfFactFACT_CREATOR_FOREIGN_TIME_NS bpfFact = 28
-	bpfFactFACT_CREATOR_PTRACED         bpfFact = 29
-	bpfFactFACT_CREATOR_NS_INIT         bpfFact = 30
-	bpfFactFACT_CREATOR_AUTOREAP        bpfFact = 31
-	bpfFactFACT_MAX                     bpfFact = 32
+	bpfFactFACT_IN_TARGET_CGROUP        bpfFact = 27
+	bpfFactFACT_CREATOR_FOREIGN_PID_NS  bpfFact = 28
+	bpfFactFACT_CREATOR_FOREIGN_TIME_NS bpfFact = 29
+	bpfFactFACT_CREATOR_PTRACED         bpfFact = 30
+	bpfFactFACT_CREATOR_NS_INIT         bpfFact = 31
+	bpfFactFACT_CREATOR_AUTOREAP        bpfFact = 32
+	bpfFactFACT_MAX                     bpfFact = 33
 )
 
 type bpfHave uint32

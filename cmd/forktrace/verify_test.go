@@ -85,10 +85,17 @@ func TestCheckedVerify(t *testing.T) {
 	if len(events.Creations) < 1000 || events.Summary.Violations == nil || *events.Summary.Violations != 0 || status != exitOK && status != exitDiverges {
 		t.Errorf("%d creations, status %d, %+v", len(events.Creations), status, events.Summary)
 	}
+	inTarget := 0
 	for _, e := range events.Creations {
 		if e.Check != nil {
 			t.Errorf("%v of %v: %+v", e.Entry, e.FlagNames, e.Check)
 		}
+		if e.Child != nil && e.Child.InTargetCgroup != nil && *e.Child.InTargetCgroup {
+			inTarget++
+		}
+	}
+	if inTarget == 0 { // verify makes a cgroup wherever a version 2 hierarchy is mounted
+		t.Error("no child was seen in the cgroup that CLONE_INTO_CGROUP named")
 	}
 }
 

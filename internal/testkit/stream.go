@@ -113,14 +113,15 @@ type Creator struct {
 
 // Child is the task that was made.
 type Child struct {
-	Pid        int64   `json:"pid"`
-	Tid        int64   `json:"tid"`
-	PPid       int64   `json:"ppid"`
-	NSPids     []int64 `json:"ns_pids"`
-	NSLevel    int     `json:"ns_level"`
-	StartTime  *uint64 `json:"start_time"`
-	ExitSignal any     `json:"exit_signal"`
-	Cgroup     *string `json:"cgroup"`
+	Pid            int64   `json:"pid"`
+	Tid            int64   `json:"tid"`
+	PPid           int64   `json:"ppid"`
+	NSPids         []int64 `json:"ns_pids"`
+	NSLevel        int     `json:"ns_level"`
+	StartTime      *uint64 `json:"start_time"`
+	ExitSignal     any     `json:"exit_signal"`
+	Cgroup         *string `json:"cgroup"`
+	InTargetCgroup *bool   `json:"in_target_cgroup"`
 }
 
 // Lost is a loss in its place.
