@@ -32,7 +32,7 @@ var knownNames = map[string]uint64{
 	"pids": uint64(decode.KnownPids), "pidns": uint64(decode.KnownPidns), "chroot": uint64(decode.KnownChroot),
 	"unmapped": uint64(decode.KnownUnmapped), "memory": uint64(decode.KnownMemory), "args": uint64(decode.KnownArgs),
 	"target": uint64(decode.KnownTarget), "parent_chain": uint64(decode.KnownParentChain),
-	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid), "sender": uint64(decode.KnownSender),
+	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid), "sender": uint64(decode.KnownSender), "pgtables": uint64(decode.KnownPgtables),
 }
 
 // enums are the tables of Go that mirror an enum of C.
