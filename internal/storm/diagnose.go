@@ -72,6 +72,7 @@ type diagnosing struct {
 	outside  *activity.Sample
 	ancestor *activity.Process
 	attempts float64 // of the machine
+	grows    bool    // more and more tasks
 }
 
 // Diagnose explains a sample.
@@ -90,11 +91,11 @@ func Diagnose(m *activity.Meter, s *activity.Sample, known *Known) *Diagnosis {
 			target = groups[0].Process
 		}
 	}
+	d.Facts = factsOf(m, d.inside.Rows, d.Seconds)
+	d.Shape, d.grows = Shape(&d.Facts)
 	d.findOwner(&known.Place, target)
 	d.findCulprits(known)
 	d.findVictims()
-	d.Facts = factsOf(m, d.inside.Rows, d.Seconds)
-	d.Shape = Shape(&d.Facts)
 	return d.Diagnosis
 }
 
@@ -172,7 +173,7 @@ func (d *diagnosing) findOwner(where *Place, target *activity.Process) {
 	if p.Share < most { // not one service's doing
 		c = &activity.Cgroup{}
 	}
-	d.Next = where.next(c, target)
+	d.Next = where.next(c, target, d.grows)
 }
 
 // findCulprits finds who uses up the nearest limit, and who creates much.

@@ -18,15 +18,17 @@ type Place struct{ Root string }
 // be looked at, none to go on.
 const tasksMax = 100
 
-// next is the command that would contain what a cgroup or a process does. It is never run.
-func (w *Place) next(c *activity.Cgroup, origin *activity.Process) string {
+// next is the command that would contain what a cgroup or a process does, and can be taken
+// back: nothing is killed. Where tasks grow in number a limit does, where few are replaced
+// over and over only a stop. It is never run.
+func (w *Place) next(c *activity.Cgroup, origin *activity.Process, grows bool) string {
 	switch {
 	case c.Runtime == "docker" || c.Runtime == "podman":
 		return c.Runtime + " pause " + quote(c.Container)
 	case c.UserUnit != "":
-		return fmt.Sprintf("systemctl --user --machine=%s@ set-property --runtime %s TasksMax=%d", c.UID, quote(c.UserUnit), tasksMax)
+		return "systemctl --user --machine=" + c.UID + "@ " + containUnit(c.UserUnit, grows)
 	case c.Unit != "":
-		return fmt.Sprintf("systemctl set-property --runtime %s TasksMax=%d", quote(c.Unit), tasksMax)
+		return "systemctl " + containUnit(c.Unit, grows)
 	}
 	if s := w.contain(c.Path); s != "" {
 		return s
@@ -35,6 +37,13 @@ func (w *Place) next(c *activity.Cgroup, origin *activity.Process) string {
 		return fmt.Sprintf("kill -STOP %d   # only itself; new limit for those that it makes: prlimit --pid %d --nproc=%d, not for root's", origin.ID.Pid, origin.ID.Pid, tasksMax)
 	}
 	return ""
+}
+
+func containUnit(unit string, grows bool) string {
+	if grows {
+		return fmt.Sprintf("set-property --runtime %s TasksMax=%d", quote(unit), tasksMax)
+	}
+	return "kill --signal=STOP " + quote(unit) + "   # --signal=CONT lets it go on"
 }
 
 // contain stops a cgroup that no manager owns, by the file that it has. The root of the

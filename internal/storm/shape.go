@@ -50,38 +50,39 @@ const quiet = 20
 // shapes is the table of shapes: the first whose predicate holds is the one.
 var shapes = []struct {
 	name  string
+	grows bool // tasks are more and more, and not replaced
 	holds func(*Facts) bool
 }{
-	{"quiet", func(f *Facts) bool { return f.attempts() < quiet*max(f.Seconds, 1) }},
-	{"livelocked fork", func(f *Facts) bool { return float64(f.Failed[tracer.CensusRestarted]) > f.attempts()/2 }},
-	{"fork bomb", func(f *Facts) bool {
+	{"quiet", false, func(f *Facts) bool { return f.attempts() < quiet*max(f.Seconds, 1) }},
+	{"livelocked fork", false, func(f *Facts) bool { return float64(f.Failed[tracer.CensusRestarted]) > f.attempts()/2 }},
+	{"fork bomb", true, func(f *Facts) bool {
 		return f.Creators >= 10 && f.Selfmade*2 >= f.Creators && f.processes() > f.Forks()/2
 	}},
-	{"retry loop", func(f *Facts) bool { return float64(f.refusals()) >= f.attempts()/2 && f.refusals() >= 10 }},
-	{"io-worker explosion", func(f *Facts) bool { return part(f.Created[tracer.CensusIOWorker], f.Forks()) > 0.5 }},
-	{"thread leak", func(f *Facts) bool {
+	{"retry loop", false, func(f *Facts) bool { return float64(f.refusals()) >= f.attempts()/2 && f.refusals() >= 10 }},
+	{"io-worker explosion", true, func(f *Facts) bool { return part(f.Created[tracer.CensusIOWorker], f.Forks()) > 0.5 }},
+	{"thread leak", true, func(f *Facts) bool {
 		threads := f.Created[tracer.CensusThread]
 		return part(threads, f.Forks()) > 0.6 && f.ThreadExits < threads/2
 	}},
-	{"thread churn", func(f *Facts) bool { return part(f.Created[tracer.CensusThread], f.Forks()) > 0.6 }},
-	{"respawn loop", func(f *Facts) bool {
+	{"thread churn", false, func(f *Facts) bool { return part(f.Created[tracer.CensusThread], f.Forks()) > 0.6 }},
+	{"respawn loop", false, func(f *Facts) bool {
 		return f.Creators <= 3 && part(f.Execs, f.processes()) > 0.5 && part(f.Nonzero, f.Exits) > 0.5 && part(f.SameExecs, f.Execs) > 0.8
 	}},
-	{"process leak", func(f *Facts) bool { return f.processes() > 0 && f.Exits < f.processes()/2 }},
-	{"job fan-out", func(f *Facts) bool { return f.Creators > 3 && part(f.Execs, f.processes()) > 0.3 }},
-	{"exec churn", func(f *Facts) bool { return part(f.Execs, f.processes()) > 0.5 }},
-	{"fork churn", func(f *Facts) bool { return f.processes() > 0 }},
-	{"unknown", func(*Facts) bool { return true }},
+	{"process leak", true, func(f *Facts) bool { return f.processes() > 0 && f.Exits < f.processes()/2 }},
+	{"job fan-out", true, func(f *Facts) bool { return f.Creators > 3 && part(f.Execs, f.processes()) > 0.3 }},
+	{"exec churn", false, func(f *Facts) bool { return part(f.Execs, f.processes()) > 0.5 }},
+	{"fork churn", false, func(f *Facts) bool { return f.processes() > 0 }},
+	{"unknown", true, func(*Facts) bool { return true }},
 }
 
-// Shape names the shape of what was measured.
-func Shape(f *Facts) string {
+// Shape names the shape of what was measured, and says whether tasks become more with it.
+func Shape(f *Facts) (name string, grows bool) {
 	for _, s := range shapes {
 		if s.holds(f) {
-			return s.name
+			return s.name, s.grows
 		}
 	}
-	return ""
+	return "", false
 }
 
 // Numbers are the facts on which the shape rests.

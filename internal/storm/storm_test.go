@@ -38,7 +38,7 @@ func TestShapes(t *testing.T) {
 		"quiet":               {},
 		"unknown":             {Tally: tracer.Tally{Created: [tracer.CensusKinds]uint64{tracer.CensusKernel: 100}}},
 	} {
-		if got := Shape(&f); got != want {
+		if got, _ := Shape(&f); got != want {
 			t.Errorf("%s is called %s: %s", want, got, f.Numbers())
 		}
 	}
@@ -147,12 +147,20 @@ func TestNext(t *testing.T) {
 		"/":                                                         "kill -STOP 9 ",
 	} {
 		c := &activity.Cgroup{Path: path, Attribution: host.Attribute(path)}
-		if got := w.next(c, origin); !strings.HasPrefix(got, want) {
+		if got := w.next(c, origin, true); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s, not %s", path, got, want)
 		}
 	}
+	for path, want := range map[string]string{
+		"/system.slice/bad.service":                                 "systemctl kill --signal=STOP bad.service ",
+		"/user.slice/user-7.slice/user@7.service/app.slice/b.scope": "systemctl --user --machine=7@ kill --signal=STOP b.scope ",
+	} {
+		if got := w.next(&activity.Cgroup{Path: path, Attribution: host.Attribute(path)}, origin, false); !strings.HasPrefix(got, want) {
+			t.Errorf("%s of replaced tasks: %s, not %s", path, got, want)
+		}
+	}
 	origin.Ended = 1
-	if got := w.next(&activity.Cgroup{Path: "/"}, origin); got != "" {
+	if got := w.next(&activity.Cgroup{Path: "/"}, origin, true); got != "" {
 		t.Errorf("of who has ended: %s", got)
 	}
 }
