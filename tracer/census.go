@@ -10,7 +10,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/rlimit"
 )
 
 // Default sizes of a census.
@@ -69,19 +68,9 @@ type Census struct {
 // NewCensus loads the kernel side and attaches it, and errs as [New] does.
 func NewCensus(c CensusOptions) (*Census, error) {
 	o := Options{Plan: c.Plan, NoFailures: c.NoFailures, BufferSize: MinBufferSize, census: &c}
-	if err := checkPrivilege(); err != nil {
-		return nil, err
-	}
-	kernel, err := kernelTypes()
+	side, err := openKernelSide(&o)
 	if err != nil {
 		return nil, err
-	}
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
-	}
-	side, err := loadMaps(kernel, &o)
-	if err != nil {
-		return nil, explainRefusal(err)
 	}
 	if err := side.attachAll(&o); err != nil {
 		return nil, errors.Join(explainRefusal(err), side.close())

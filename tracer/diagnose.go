@@ -4,13 +4,11 @@ package tracer
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/rlimit"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,24 +69,16 @@ type Diagnosis struct {
 func Diagnose(plan Plan) *Diagnosis {
 	d := &Diagnosis{}
 	o := Options{Details: true, Stages: true, Plan: plan}
-	kernel, err := kernelTypes()
-	if d.Err = errors.Join(checkPrivilege(), err); d.Err != nil {
-		return d
-	}
-	d.Traits = traits(kernel)
-	if err := rlimit.RemoveMemlock(); err != nil {
-		d.Err = explainRefusal(fmt.Errorf("raising the limit of locked memory: %w", err))
-		return d
-	}
-	k, err := loadMaps(kernel, &o)
+	k, err := openKernelSide(&o)
 	if err != nil {
-		d.Err = explainRefusal(err)
+		d.Err = err
 		return d
 	}
+	d.Traits = traits(k.kernel)
 	defer k.close()
 	for i := range Hooks {
 		h := &Hooks[i]
-		l, p, err := k.try(h, k.cache)
+		l, p, err := k.try(h)
 		if err == nil {
 			err = errors.Join(l.Close(), p.Close())
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/rlimit"
 )
 
 // Attached is a need and the hook that serves it.
@@ -84,25 +85,52 @@ type kernelSide struct {
 	held       closers
 }
 
-// loadMaps creates the maps with the options' sizes and knobs, but no program yet.
-func loadMaps(kernel *btf.Spec, o *Options) (*kernelSide, error) {
-	spec, err := loadBpf()
-	if err != nil {
-		return nil, fmt.Errorf("reading the built-in BPF object: %w", err)
+// openKernelSide reads the kernel's types and the built-in object, beside each other, and
+// creates the maps. It returns a *PrivilegeError when the process may not, a *KernelError
+// when the kernel cannot.
+func openKernelSide(o *Options) (*kernelSide, error) {
+	if err := checkPrivilege(); err != nil {
+		return nil, err
 	}
+	cache := btf.NewCache()
+	var spec *ebpf.CollectionSpec
+	var specErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { spec, specErr = loadBpf() })
+	kernel, err := kernelTypes(cache)
+	wg.Wait()
+	if err != nil {
+		return nil, err
+	}
+	if specErr != nil {
+		return nil, fmt.Errorf("reading the built-in BPF object: %w", specErr)
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
+	}
+	k, err := loadMaps(kernel, cache, spec, o)
+	if err != nil {
+		return nil, explainRefusal(err)
+	}
+	return k, nil
+}
+
+// loadMaps creates the maps with the options' sizes and knobs, but no program yet.
+func loadMaps(kernel *btf.Spec, cache *btf.Cache, spec *ebpf.CollectionSpec, o *Options) (*kernelSide, error) {
 	if err := configure(spec, kernel, o); err != nil {
 		return nil, err
 	}
-	k := &kernelSide{kernel: kernel, mechanisms: map[string]error{}, spec: spec, preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }), cache: btf.NewCache()}
-	bare := spec.Copy()
+	bare := *spec // the loader changes copies only
 	bare.Programs = nil
-	coll, err := ebpf.NewCollectionWithOptions(bare, ebpf.CollectionOptions{Cache: k.cache})
+	coll, err := ebpf.NewCollectionWithOptions(&bare, ebpf.CollectionOptions{Cache: cache})
 	if err != nil {
 		return nil, fmt.Errorf("creating BPF maps: %w", err)
 	}
-	k.maps, k.variables = coll.Maps, coll.Variables
-	k.held = append(k.held, closerFunc(coll.Close))
-	return k, nil
+	return &kernelSide{
+		kernel: kernel, cache: cache, spec: spec, mechanisms: map[string]error{},
+		preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }),
+		maps:      coll.Maps, variables: coll.Variables, held: closers{closerFunc(coll.Close)},
+	}, nil
 }
 
 type closerFunc func()
@@ -204,7 +232,7 @@ func (k *kernelSide) attachAll(o *Options) error {
 	var created *served
 	var createdErr error
 	var wg sync.WaitGroup
-	wg.Go(func() { created, createdErr = k.serve(o, NeedCreated, btf.NewCache()) })
+	wg.Go(func() { created, createdErr = k.serve(o, NeedCreated) })
 	err := k.attachOthers(o)
 	wg.Wait()
 	if created != nil {
@@ -223,7 +251,7 @@ func (k *kernelSide) attachOthers(o *Options) error {
 		if covered[need] || need == NeedRequest && !o.Details && !o.Stages && o.census == nil && !k.needsEntry() {
 			continue
 		}
-		s, err := k.serve(o, need, k.cache)
+		s, err := k.serve(o, need)
 		if err != nil {
 			return err
 		}
@@ -281,7 +309,7 @@ func (k *kernelSide) arm() error {
 
 // serve attaches the first hook that works for a need; for one that is not essential
 // there need be none.
-func (k *kernelSide) serve(o *Options, need Need, cache *btf.Cache) (*served, error) {
+func (k *kernelSide) serve(o *Options, need Need) (*served, error) {
 	var tried []Attempt
 	var hooks, last []*Hook
 	for i := range Hooks {
@@ -298,7 +326,7 @@ func (k *kernelSide) serve(o *Options, need Need, cache *btf.Cache) (*served, er
 		hooks = append(hooks, h)
 	}
 	for _, h := range append(hooks, last...) {
-		link, program, err := k.try(h, cache)
+		link, program, err := k.try(h)
 		if err == nil {
 			return &served{Attached{need, h, tried}, link, program}, nil
 		}
@@ -327,21 +355,21 @@ func (e *noHookError) Unwrap() []error {
 }
 
 // try loads a hook's program and attaches it: only attaching shows that a hook works.
-func (k *kernelSide) try(h *Hook, cache *btf.Cache) (io.Closer, *ebpf.Program, error) {
+func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
 	if err := k.mechanism(h); err != nil {
 		return nil, nil, err
 	}
-	one := k.spec.Copy()
-	prog := one.Programs[h.Program]
+	one := *k.spec
+	prog := k.spec.Programs[h.Program].Copy()
 	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
 	if h.attach.prepare != nil {
 		h.attach.prepare(prog, h.Symbol)
 	}
-	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: cache}
-	coll, err := ebpf.NewCollectionWithOptions(one, options)
+	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: k.cache}
+	coll, err := ebpf.NewCollectionWithOptions(&one, options)
 	var refused *ebpf.VerifierError
 	if errors.As(err, &refused) && joinReaders(prog) {
-		coll, err = ebpf.NewCollectionWithOptions(one, options)
+		coll, err = ebpf.NewCollectionWithOptions(&one, options)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, err)

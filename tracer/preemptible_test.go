@@ -5,6 +5,7 @@ package tracer
 import (
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/forktrace/forktrace/internal/testkit"
@@ -17,7 +18,7 @@ func TestClassicWherePreempted(t *testing.T) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := kernelTypes()
+	kernel, err := kernelTypes(btf.NewCache())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,8 @@ func checkPrivilege() error {
 }
 
 // kernelTypes reads the kernel's BTF, which every plan needs, or returns a *KernelError.
-func kernelTypes() (*btf.Spec, error) {
-	kernel, err := btf.LoadKernelSpec()
+func kernelTypes(cache *btf.Cache) (*btf.Spec, error) {
+	kernel, err := cache.Kernel()
 	if err != nil {
 		return nil, &KernelError{
 			Feature: "it has no readable BTF (/sys/kernel/btf/vmlinux)",

@@ -9,7 +9,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/ringbuf"
-	"github.com/cilium/ebpf/rlimit"
 )
 
 // Tracer is an attached kernel side. Close it; what it attached ends with the process
@@ -31,19 +30,9 @@ type Tracer struct {
 // New loads the kernel side and attaches it. It returns a *PrivilegeError when the
 // process may not, a *KernelError when the kernel cannot.
 func New(o Options) (*Tracer, error) {
-	if err := checkPrivilege(); err != nil {
-		return nil, err
-	}
-	kernel, err := kernelTypes()
+	side, err := openKernelSide(&o)
 	if err != nil {
 		return nil, err
-	}
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
-	}
-	side, err := loadMaps(kernel, &o)
-	if err != nil {
-		return nil, explainRefusal(err)
 	}
 	t := &Tracer{kernel: side}
 	if err := t.start(&o); err != nil {

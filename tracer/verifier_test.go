@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/forktrace/forktrace/internal/testkit"
 )
@@ -17,14 +16,7 @@ import (
 // would be refused by the next kernel.
 func TestVerifierCost(t *testing.T) {
 	testkit.NeedRoot(t)
-	if err := rlimit.RemoveMemlock(); err != nil {
-		t.Fatal(err)
-	}
-	kernel, err := kernelTypes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := loadMaps(kernel, &Options{Details: true})
+	k, err := openKernelSide(&Options{Details: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +27,7 @@ func TestVerifierCost(t *testing.T) {
 		if seen[h.Program] {
 			continue
 		}
-		link, p, err := k.try(h, k.cache)
+		link, p, err := k.try(h)
 		if err != nil {
 			continue // not on this kernel, which doctor tells
 		}
