@@ -55,7 +55,7 @@ func TestAttachDetachUnderLoad(t *testing.T) {
 		}
 	}
 	if compared == 0 {
-		t.Error("the load never paused: nothing was compared with the kernel's count")
+		t.Error("the load never paused: nothing was compared exactly with the kernel's count")
 	}
 }
 
@@ -89,13 +89,13 @@ func attachOnce(t *testing.T) (compared bool) {
 	if totals.Seen.Created == 0 || !c.matches(&totals) {
 		t.Errorf("%d records and %d lost, counted %+v", c.creations, c.lost, totals)
 	}
-	forks, err := tr.KernelForks()
+	atLeast, atMost, err := tr.KernelForks()
 	if err != nil {
-		t.Logf("no comparison: %v", err)
-		return false
+		t.Fatal(err)
 	}
-	if d := int64(forks) - int64(totals.Seen.Created); d < -inFlight || d > inFlight {
-		t.Errorf("the kernel counted %d, we saw %d: more apart than can be in flight", forks, totals.Seen.Created)
+	seen := totals.Seen.Created
+	if seen+inFlight < atLeast || seen > atMost+inFlight {
+		t.Errorf("the kernel counted %d to %d, we saw %d: more apart than can be in flight", atLeast, atMost, seen)
 	}
-	return true
+	return atLeast == atMost
 }

@@ -5,7 +5,6 @@ package tracer
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -89,70 +88,89 @@ func forks() (uint64, error) {
 	return stat.ProcessCreated, nil
 }
 
+// span is a number of which the bounds are known, both included.
+type span struct{ least, most int64 }
+
+func (s span) exact() bool { return s.least == s.most }
+
+func (s span) holds(n int64) bool { return s.least <= n && n <= s.most }
+
 // uncounted is what the kernel has counted and the hook has not. Creations that are in
 // flight are counted already and have not fired yet, so the least of some readings is
-// the truth; a reading counts if nothing fired meanwhile.
-func (t *Tracer) uncounted() (int64, error) {
+// the truth; a reading is exact if nothing fired meanwhile. On a machine that never
+// pauses that long, what fired meanwhile is the width of the span.
+func (t *Tracer) uncounted() (span, error) {
 	const wanted, most = 4, 24
-	var readings []int64
-	for range most {
+	var all, exact span
+	found := 0
+	for i := 0; i < most && found < wanted; i++ {
 		before, err := t.Totals()
 		if err != nil {
-			return 0, err
+			return span{}, err
 		}
 		n, err := forks()
 		if err != nil {
-			return 0, err
+			return span{}, err
 		}
 		after, err := t.Totals()
 		if err != nil {
-			return 0, err
+			return span{}, err
 		}
-		if before.Seen.Created == after.Seen.Created {
-			readings = append(readings, int64(n)-int64(after.Seen.Created))
-		}
-		if len(readings) == wanted {
-			break
+		r := span{int64(n) - int64(after.Seen.Created), int64(n) - int64(before.Seen.Created)}
+		all = least(all, r, i == 0)
+		if r.exact() {
+			exact = least(exact, r, found == 0)
+			found++
 		}
 		time.Sleep(500 * time.Microsecond)
 	}
-	if readings == nil {
-		return 0, errors.New("creations never paused while they were compared")
+	if found > 0 {
+		return exact, nil
 	}
-	return slices.Min(readings), nil
+	return all, nil
 }
 
-// ErrNoKernelCount is returned where /proc/stat cannot be compared.
+// least bounds the smaller of two numbers; the first one does not count at the beginning.
+func least(a, b span, first bool) span {
+	if first {
+		return b
+	}
+	return span{min(a.least, b.least), min(a.most, b.most)}
+}
+
+// ErrNoKernelCount is returned where /proc/stat cannot be read.
 var ErrNoKernelCount = errors.New("the kernel's own count of creations is not available")
 
 // KernelForks is by how much `processes` in /proc/stat had grown between the attaching
-// of the hooks and their end. It equals Totals.Seen.Created but for calls that were in
+// of the hooks and their end, at least and at most: one number, unless creations never
+// paused while it was read. It equals Totals.Seen.Created but for calls that were in
 // flight at either end (kernel-facts E): on a quiet machine, exactly. Read sets it; the
 // error wraps [ErrNoKernelCount].
-func (t *Tracer) KernelForks() (uint64, error) {
+func (t *Tracer) KernelForks() (atLeast, atMost uint64, err error) {
 	if t.forksErr != nil {
-		return 0, fmt.Errorf("%w: %w", ErrNoKernelCount, t.forksErr)
+		return 0, 0, fmt.Errorf("%w: %w", ErrNoKernelCount, t.forksErr)
 	}
 	totals, err := t.Totals()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return uint64(int64(totals.Seen.Created) + t.gap), nil
+	seen := int64(totals.Seen.Created)
+	return uint64(max(0, seen+t.gap.least)), uint64(max(0, seen+t.gap.most)), nil
 }
 
 // compareForks says, while the hooks are still attached, how many creations the kernel has
 // counted since the beginning that we have not. Detaching takes a moment, in which both
 // go on alike.
-func (t *Tracer) compareForks() (gap int64, err error) {
+func (t *Tracer) compareForks() (gap span, err error) {
 	if t.baseErr != nil {
-		return 0, t.baseErr
+		return span{}, t.baseErr
 	}
 	for range 5 { // the gap closes as soon as nothing is in flight
 		now, err := t.uncounted()
 		if err != nil {
-			return 0, err
+			return span{}, err
 		}
-		if gap = now - t.base; gap == 0 {
+		if gap = (span{now.least - t.base.most, now.most - t.base.least}); gap.holds(0) {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)

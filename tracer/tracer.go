@@ -16,9 +16,9 @@ import (
 type Tracer struct {
 	kernel   *kernelSide
 	reader   *ringbuf.Reader
-	base     int64 // creations that the kernel had counted and we had not when tracing began
+	base     span // creations that the kernel had counted and we had not when tracing began
 	baseErr  error
-	gap      int64 // creations that the kernel counted until the end and we did not
+	gap      span // creations that the kernel counted until the end and we did not
 	forksErr error
 	missed   uint64
 	settled  bool // missed is final

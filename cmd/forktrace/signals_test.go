@@ -5,12 +5,19 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/internal/testkit"
 )
@@ -106,7 +113,80 @@ func TestClosedStdout(t *testing.T) {
 				t.Errorf("status %d\n%s", status, &diag)
 			}
 			wantSummaryOnly(t, diag.String(), summaries)
+			if format == "text" {
+				wantAccount(t, diag.String())
+			}
 		})
+	}
+}
+
+var summaryForm = regexp.MustCompile(`(\d+) created, (\d+) failed(?:, (\d+) restarted by signals)? in .* s; (\d+) received(?: \((\d+) shown\))?, (\d+) lost`)
+
+// wantAccount requires that a summary accounts for every attempt, written or not.
+func wantAccount(t *testing.T, diag string) {
+	t.Helper()
+	found := summaryForm.FindStringSubmatch(diag)
+	if found == nil {
+		t.Fatalf("no summary in %q", diag)
+	}
+	n := make([]int, len(found))
+	for i, digits := range found[1:] {
+		n[i+1], _ = strconv.Atoi(digits) // "" is 0
+	}
+	if n[1]+n[2]+n[3] != n[4]+n[6] {
+		t.Errorf("the attempts are not the records: %s", found[0])
+	}
+	if found[5] == "" || n[5] >= n[4] {
+		t.Errorf("what nobody read is said to be shown: %s", found[0])
+	}
+}
+
+// TestSignalWhileAttaching: a trace that is ended before it began ends as any other.
+func TestSignalWhileAttaching(t *testing.T) {
+	testkit.NeedRoot(t)
+	r := testkit.New(t).Launch(t)
+	testkit.Eventually(t, "the output", func() error { // which is opened long before all is attached
+		_, err := os.Stat(r.File)
+		return err
+	})
+	if err := r.Cmd.Process.Signal(unix.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	r.WantStatus(t, exitOK)
+	r.Events(t) // fails without a summary
+}
+
+// TestFilesOfEarlierTraces: what an earlier trace has left behind is neither lost when the
+// next cannot begin, nor taken for what the next one did.
+func TestFilesOfEarlierTraces(t *testing.T) {
+	testkit.NeedRoot(t)
+	dir := t.TempDir()
+	events, ready := dir+"/events", dir+"/ready"
+	for _, file := range []string{events, ready} {
+		if err := os.WriteFile(file, []byte("earlier\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trace := func(args ...string) (string, int) {
+		cmd := exec.Command(testkit.Forktrace(t), append([]string{"trace", "-d", "0.1", "-o", events, "--ready-file", ready}, args...)...)
+		cmd.Env = append(os.Environ(), "FORKTRACE_PLAN=")
+		out, err := cmd.CombinedOutput()
+		return string(out), testkit.ExitStatus(t, err)
+	}
+	if out, status := trace("--ready-file", dir+"/none/ready"); status != exitError || !strings.Contains(out, "ready file") {
+		t.Errorf("a ready file that cannot be: status %d, %s", status, out)
+	}
+	if b, _ := os.ReadFile(events); string(b) != "earlier\n" {
+		t.Errorf("a trace that did not begin left %q in the output", b)
+	}
+	if out, status := trace(); status != exitOK {
+		t.Fatalf("status %d: %s", status, out)
+	}
+	if b, _ := os.ReadFile(events); !strings.HasPrefix(string(b), "TIME") {
+		t.Errorf("the output is %q", b)
+	}
+	if _, err := os.Stat(ready); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the ready file is there after the end: %v", err)
 	}
 }
 

@@ -54,6 +54,7 @@ type stream struct {
 	violations uint64
 	received   uint64
 	shown      uint64
+	unread     bool // nobody reads the output any more
 }
 
 func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
@@ -138,7 +139,9 @@ func (s *stream) Creation(r *decode.Record) error {
 	if s.errnos != nil && !slices.Contains(s.errnos, r.Errno()) {
 		return nil
 	}
-	s.shown++
+	if !s.unread {
+		s.shown++
+	}
 	if s.stages != nil {
 		s.stages.Add(r)
 	}
@@ -182,6 +185,9 @@ func (s *stream) Idle() (bool, error) {
 	if err := s.heard(s.printer.Flush()); err != nil {
 		return false, err
 	}
+	if s.unread && s.child == nil {
+		return false, nil
+	}
 	if !s.ofTree || s.child != nil && !s.child.ended() {
 		return true, nil
 	}
@@ -192,10 +198,11 @@ func (s *stream) Idle() (bool, error) {
 	return !empty, err
 }
 
-// heard forgives that nobody reads any more while a command runs whose status is wanted.
+// heard forgives that nobody reads any more. What is in the buffer is still counted, and a
+// command still runs to its end, whose status is wanted.
 func (s *stream) heard(err error) error {
-	if err != nil && s.child != nil && errors.Is(err, unix.EPIPE) {
-		s.printer = silent{}
+	if errors.Is(err, unix.EPIPE) {
+		s.printer, s.unread = silent{}, true
 		return nil
 	}
 	return err

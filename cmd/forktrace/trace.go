@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -87,46 +86,40 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	signal.Notify(pipes, unix.SIGPIPE)
 	defer signal.Stop(pipes)
 
-	out, closeOut, err := o.openOutput(c.OutOrStdout())
+	ctx, cancel := context.WithCancel(c.Context())
+	defer cancel()
+	signals := newSignals(cancel)
+	defer signals.stop()
+	out, err := o.openOutput(c.OutOrStdout())
 	if err != nil {
 		return err
 	}
+	if err := o.clearReadyFile(); err != nil {
+		return errors.Join(err, out.Close())
+	}
 	boundMemory()
 	startThreads()
-	s := newStream(o, t, out, c.ErrOrStderr())
+	s := newStream(o, t, out.Writer, c.ErrOrStderr())
 	defer s.close()
 
 	tr, err := tracer.New(t.kernel)
 	if err != nil {
-		return errors.Join(err, closeOut())
+		return errors.Join(err, out.Close())
 	}
 	s.tracer = tr
-	err = s.run(c.Context(), o, t)
-	return errors.Join(err, tr.Close(), closeOut())
-}
-
-// openOutput returns where events go and how that is closed.
-func (o *traceOptions) openOutput(stdout io.Writer) (io.Writer, func() error, error) {
-	if o.outputFile == "" {
-		return stdout, func() error { return nil }, nil
+	if err = out.empty(); err == nil {
+		err = s.run(ctx, signals, o, t)
 	}
-	f, err := os.Create(o.outputFile)
-	if err != nil {
-		return nil, nil, fmt.Errorf("opening the output: %w", err)
-	}
-	return f, f.Close, nil
+	return errors.Join(err, tr.Close(), out.Close(), o.clearReadyFile())
 }
 
 // run traces until the end and returns the error that stands for the exit status.
-func (s *stream) run(parent context.Context, o *traceOptions, t *tracing) error {
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
+func (s *stream) run(ctx context.Context, signals *signals, o *traceOptions, t *tracing) error {
 	if t.duration > 0 {
+		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, t.duration)
 		defer cancel()
 	}
-	signals := newSignals(cancel)
-	defer signals.stop()
 	s.tellPlan(o)
 	if err := s.printer.Header(); err != nil && !errors.Is(err, unix.EPIPE) {
 		return fmt.Errorf("writing: %w", err)
@@ -199,7 +192,7 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	forks, forksErr := s.tracer.KernelForks()
+	atLeast, atMost, forksErr := s.tracer.KernelForks()
 	if s.stages != nil {
 		s.stages.HookRuns, s.stages.HookTime, _ = s.tracer.StageCost()
 		s.stages.Creations = totals.Seen.Created
@@ -207,14 +200,20 @@ func (s *stream) summary(filtered bool) (*output.Summary, error) {
 	return &output.Summary{
 		Created: totals.Matched.Created, Failed: totals.Matched.Failed, Restarted: totals.Matched.Restarted,
 		Received: s.received, Shown: s.shown, Lost: totals.Dropped.Sum(), Missed: totals.Missed, ResumedLost: totals.ResumedLost, TreeFull: totals.TreeFull,
-		SeenCreated: totals.Seen.Created, KernelForks: forks, HasKernelForks: forksErr == nil,
+		SeenCreated: totals.Seen.Created, KernelForks: [2]uint64{atLeast, atMost}, ForksErr: forksErr,
 		Violations: s.violations, Checked: s.checks, Filtered: filtered, Elapsed: s.tracer.Elapsed(),
 		Stages: s.stages,
 	}, nil
 }
 
-// writeStages writes the times that creations spent in each stage, if they were followed.
-func (s *stream) writeStages() error {
+// writeTables writes what was asked for instead of lines, and the times that creations
+// spent in each stage, if they were followed.
+func (s *stream) writeTables() error {
+	if s.tally != nil {
+		if err := s.tally.WriteText(s.out); err != nil {
+			return fmt.Errorf("writing the table: %w", err)
+		}
+	}
 	if s.stages == nil {
 		return nil
 	}
@@ -231,18 +230,14 @@ func (s *stream) finish(o *traceOptions) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if s.tally != nil {
-		if err := s.tally.WriteText(s.out); err != nil {
-			return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, fmt.Errorf("writing the table: %w", err)
-		}
-	}
+	missed := sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull
 	if o.format == "json" {
 		err = sum.WriteJSON(s.out)
 	} else {
-		err = errors.Join(s.writeStages(), sum.WriteText(s.diag))
+		err = errors.Join(s.writeTables(), sum.WriteText(s.diag))
 	}
 	if err != nil {
-		return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, fmt.Errorf("writing the summary: %w", err)
+		return missed, fmt.Errorf("writing the summary: %w", err)
 	}
-	return sum.Lost + sum.Missed + sum.ResumedLost + sum.TreeFull, nil
+	return missed, nil
 }

@@ -5,6 +5,7 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"slices"
 	"testing"
@@ -28,7 +29,7 @@ func renderJSON(t *testing.T) []byte {
 		}
 	}
 	full := Summary{Created: 1 << 63, Failed: 2, Restarted: 3, Received: 4, Shown: 5, Lost: 6, TreeFull: 7,
-		SeenCreated: 8, KernelForks: 9, HasKernelForks: true, Elapsed: time.Second}
+		SeenCreated: 8, KernelForks: [2]uint64{9, 9}, Elapsed: time.Second}
 	for _, step := range []func() error{
 		func() error {
 			return j.Resumed(&decode.Resumed{Time: 7, Suspended: 1_000, Pid: 5, Tid: 6, Child: 9, CPU: 1})
@@ -38,7 +39,7 @@ func renderJSON(t *testing.T) []byte {
 		func() error { return j.Lost(^uint32(0), 1<<63) },
 		j.Flush,
 		func() error { return full.WriteJSON(&out) },
-		func() error { return (&Summary{}).WriteJSON(&out) },
+		func() error { return (&Summary{ForksErr: errors.New("no /proc")}).WriteJSON(&out) },
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)

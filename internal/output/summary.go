@@ -16,7 +16,7 @@ type Summary struct {
 	Failed      uint64 // failures that matched the filters
 	Restarted   uint64 // interrupted by a signal, and made again
 	Received    uint64 // records that were read
-	Shown       uint64 // those of them that --kind and --errno let through
+	Shown       uint64 // those of them that --kind and --errno let through, until nobody read the output any more
 	Lost        uint64 // records for which the buffer had no room
 	Missed      uint64 // times that a kprobe could not run
 	ResumedLost uint64 // ends of suspensions by vfork for which it had no room
@@ -25,12 +25,13 @@ type Summary struct {
 	Checked     bool   // creations were compared with their promises
 	SeenCreated uint64 // successes of the whole machine, matched or not
 	// KernelForks is the growth of `processes` in /proc/stat, which SeenCreated should
-	// equal; valid if HasKernelForks.
-	KernelForks    uint64
-	HasKernelForks bool
-	Filtered       bool // not everything was asked for
-	Elapsed        time.Duration
-	Stages         *StageTimes // where creations were followed through copy_process, else nil
+	// equal, at least and at most: it cannot be read at one moment with our own count.
+	// Valid if ForksErr is nil.
+	KernelForks [2]uint64
+	ForksErr    error // why it is not known
+	Filtered    bool  // not everything was asked for
+	Elapsed     time.Duration
+	Stages      *StageTimes // where creations were followed through copy_process, else nil
 }
 
 // WriteText writes the summary for a person.
@@ -49,13 +50,7 @@ func (s *Summary) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "; the whole machine created %d", s.SeenCreated)
 	}
 	b.WriteByte('\n')
-	switch {
-	case !s.HasKernelForks:
-		b.WriteString("forktrace: /proc/stat could not be read: whether creations were missed is not known\n")
-	case s.KernelForks != s.SeenCreated:
-		fmt.Fprintf(&b, "forktrace: the kernel itself counted %d creations, %+d: calls that were in flight when tracing began or ended explain a few\n",
-			s.KernelForks, int64(s.KernelForks)-int64(s.SeenCreated))
-	}
+	s.writeKernelForks(&b)
 	if s.Checked {
 		fmt.Fprintf(&b, "forktrace: %d violations in %d attempts that were checked\n", s.Violations, s.Shown)
 	}
@@ -70,6 +65,21 @@ func (s *Summary) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeKernelForks tells how the kernel's own count differs, if it does.
+func (s *Summary) writeKernelForks(b *strings.Builder) {
+	least, most := s.KernelForks[0], s.KernelForks[1]
+	switch {
+	case s.ForksErr != nil:
+		fmt.Fprintf(b, "forktrace: whether creations were missed is not known: %v\n", s.ForksErr)
+	case least != most:
+		fmt.Fprintf(b, "forktrace: the kernel itself counted %d to %d creations, and forktrace %d: they never paused, so the count cannot be told exactly\n",
+			least, most, s.SeenCreated)
+	case least != s.SeenCreated:
+		fmt.Fprintf(b, "forktrace: the kernel itself counted %d creations, %+d: calls that were in flight when tracing began or ended explain a few\n",
+			least, int64(least)-int64(s.SeenCreated))
+	}
 }
 
 // WriteJSON writes the summary as the last object of a stream.
@@ -91,8 +101,13 @@ func (s *Summary) WriteJSON(w io.Writer) error {
 	if s.Checked {
 		o.uint("violations", s.Violations)
 	}
-	if s.HasKernelForks {
-		o.uint("kernel_forks", s.KernelForks)
+	switch {
+	case s.ForksErr != nil:
+	case s.KernelForks[0] == s.KernelForks[1]:
+		o.uint("kernel_forks", s.KernelForks[0])
+	default:
+		o.uint("kernel_forks_at_least", s.KernelForks[0])
+		o.uint("kernel_forks_at_most", s.KernelForks[1])
 	}
 	o.int("elapsed_ns", s.Elapsed.Nanoseconds())
 	if s.Stages != nil {

@@ -4,6 +4,7 @@ package output
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -19,21 +20,24 @@ func TestSummaryText(t *testing.T) {
 		summary Summary
 		want    string
 	}{
-		"quiet": {Summary{Created: 3, Failed: 1, Received: 4, Shown: 4, SeenCreated: 3, KernelForks: 3, HasKernelForks: true, Elapsed: 1500 * time.Millisecond},
+		"quiet": {Summary{Created: 3, Failed: 1, Received: 4, Shown: 4, SeenCreated: 3, KernelForks: [2]uint64{3, 3}, Elapsed: 1500 * time.Millisecond},
 			"forktrace: 3 created, 1 failed in 1.5 s; 4 received, 0 lost\n"},
-		"restarts": {Summary{Created: 3, Restarted: 2, Received: 5, Shown: 5, SeenCreated: 3, KernelForks: 3, HasKernelForks: true},
+		"restarts": {Summary{Created: 3, Restarted: 2, Received: 5, Shown: 5, SeenCreated: 3, KernelForks: [2]uint64{3, 3}},
 			"forktrace: 3 created, 0 failed, 2 restarted by signals in 0.0 s; 5 received, 0 lost\n"},
-		"filtered": {Summary{Created: 3, Received: 3, Shown: 1, SeenCreated: 9, KernelForks: 9, HasKernelForks: true, Filtered: true},
+		"filtered": {Summary{Created: 3, Received: 3, Shown: 1, SeenCreated: 9, KernelForks: [2]uint64{9, 9}, Filtered: true},
 			"forktrace: 3 created, 0 failed in 0.0 s; 3 received (1 shown), 0 lost; the whole machine created 9\n"},
-		"kernel counted more": {Summary{SeenCreated: 8, KernelForks: 9, HasKernelForks: true},
+		"kernel counted more": {Summary{SeenCreated: 8, KernelForks: [2]uint64{9, 9}},
 			"forktrace: 0 created, 0 failed in 0.0 s; 0 received, 0 lost\n" +
 				"forktrace: the kernel itself counted 9 creations, +1: calls that were in flight when tracing began or ended explain a few\n"},
-		"kernel counted less": {Summary{SeenCreated: 9, KernelForks: 8, HasKernelForks: true},
+		"kernel counted less": {Summary{SeenCreated: 9, KernelForks: [2]uint64{8, 8}},
 			"forktrace: 0 created, 0 failed in 0.0 s; 0 received, 0 lost\n" +
 				"forktrace: the kernel itself counted 8 creations, -1: calls that were in flight when tracing began or ended explain a few\n"},
-		"no count, full tree": {Summary{Lost: 5, TreeFull: 2},
+		"never quiet": {Summary{SeenCreated: 9, KernelForks: [2]uint64{8, 11}},
+			"forktrace: 0 created, 0 failed in 0.0 s; 0 received, 0 lost\n" +
+				"forktrace: the kernel itself counted 8 to 11 creations, and forktrace 9: they never paused, so the count cannot be told exactly\n"},
+		"no count, full tree": {Summary{Lost: 5, TreeFull: 2, ForksErr: errors.New("reading /proc/stat: permission denied")},
 			"forktrace: 0 created, 0 failed in 0.0 s; 0 received, 5 lost\n" +
-				"forktrace: /proc/stat could not be read: whether creations were missed is not known\n" +
+				"forktrace: whether creations were missed is not known: reading /proc/stat: permission denied\n" +
 				"forktrace: 2 processes were not followed: the tree of followed processes was full\n"},
 	} {
 		var out bytes.Buffer

@@ -155,6 +155,8 @@ type Summary struct {
 	TreeFull    uint64  `json:"tree_full"`
 	SeenCreated uint64  `json:"seen_created"`
 	KernelForks *uint64 `json:"kernel_forks"`
+	AtLeast     *uint64 `json:"kernel_forks_at_least"`
+	AtMost      *uint64 `json:"kernel_forks_at_most"`
 	Violations  *uint64 `json:"violations"`
 	ElapsedNS   int64   `json:"elapsed_ns"`
 
