@@ -4,8 +4,10 @@ package main
 
 import (
 	"encoding/json"
+	"os/exec"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/forktrace/forktrace/internal/testkit"
 )
@@ -68,10 +70,28 @@ func TestLivelock(t *testing.T) {
 	if l.Creator.Tid != made.Pid || l.Restarts != times || l.ForNS == 0 || !slices.Equal(l.Signals, []string{"SIGUSR2"}) {
 		t.Errorf("%+v", l)
 	}
-	if !l.Ended || l.Result == nil || *l.Result != made.Created {
+	if l.Ended == nil || !*l.Ended || l.Result == nil || *l.Result != made.Created {
 		t.Errorf("end %v, result %v, created %d", l.Ended, l.Result, made.Created)
 	}
 	if l.Sender == nil || l.Sender.Signal != "SIGUSR2" || l.Sender.Code != 0 || l.Sender.Pid == nil || *l.Sender.Pid != made.Sender {
 		t.Errorf("sender %+v of %d", l.Sender, made.Sender)
+	}
+}
+
+// TestLivelockOfFailures: with -x nobody is told that a livelock goes on of which the end is not seen.
+func TestLivelockOfFailures(t *testing.T) {
+	testkit.NeedRoot(t)
+	r := testkit.Start(t, "-x")
+	testkit.Output(t, exec.Command(testkit.Creations(t), "livelock", "25"))
+	time.Sleep(1500 * time.Millisecond) // what may go on is told after a second
+	r.Stop(t)
+	locks := r.Events(t).Livelocks
+	if len(locks) == 0 {
+		t.Fatal("no livelock")
+	}
+	for _, l := range locks {
+		if l.Ended != nil {
+			t.Errorf("its end is said to be known: %+v", l)
+		}
 	}
 }

@@ -36,6 +36,8 @@ type Livelock struct {
 	Signals uint64        // that were pending and not blocked at any of them, bit 0 is signal 1
 	Ended   bool
 	Result  int32 // of the attempt that ended it: a tid, or a negative errno
+	// EndUnseen says that it may have ended: successes are not traced.
+	EndUnseen bool
 }
 
 // Meaning is what an attempt means after those before it.
@@ -59,8 +61,10 @@ type thread struct {
 
 // History is what is remembered. Its zero value is ready. Not safe for concurrent use.
 type History struct {
-	threads map[uint32]*thread
-	locks   int // threads in a livelock, or with one restart
+	// NoSuccesses says that only failures are traced.
+	NoSuccesses bool
+	threads     map[uint32]*thread
+	locks       int // threads in a livelock, or with one restart
 }
 
 // Add takes the next attempt in, in the order in which they were made.
@@ -149,7 +153,7 @@ func (h *History) Due(now uint64, f func(*Livelock) error) error {
 	for tid, t := range h.threads {
 		l := &t.lock
 		if l.Count >= MinRestarts && l.Count > t.toldCount && now-min(t.told, now) >= uint64(tellEvery) {
-			t.told, t.toldCount = now, l.Count
+			t.told, t.toldCount, l.EndUnseen = now, l.Count, h.NoSuccesses
 			if err := f(l); err != nil {
 				return err
 			}

@@ -107,6 +107,23 @@ func TestDue(t *testing.T) {
 	}
 }
 
+// TestEndUnseen: where only failures are traced a livelock is not said to go on.
+func TestEndUnseen(t *testing.T) {
+	h := History{NoSuccesses: true}
+	h.Add(attempt(7, uint64(time.Second), decode.EntryClone, restart))
+	h.Add(attempt(7, uint64(2*time.Second), decode.EntryClone, restart))
+	told := 0
+	err := h.Due(uint64(3*time.Second), func(l *Livelock) error {
+		if told++; !l.EndUnseen || l.Ended {
+			t.Errorf("%+v", l)
+		}
+		return nil
+	})
+	if err != nil || told != 1 {
+		t.Errorf("told %d times, %v", told, err)
+	}
+}
+
 // TestBounded: threads that begin something and never end it do not add up.
 func TestBounded(t *testing.T) {
 	var h History

@@ -60,6 +60,8 @@ func appendLivelock(dst []byte, l *history.Livelock) []byte {
 		dst = append(append(dst, " from the "...), by...)
 	}
 	switch {
+	case l.EndUnseen:
+		return append(dst, "; how it ended is not seen where only failures are traced"...)
 	case !l.Ended:
 		return append(dst, ", and goes on"...)
 	case l.Result < 0:
@@ -100,7 +102,9 @@ func (j *JSON) Livelock(l *history.Livelock) error {
 	o.buf = append(o.buf, ']')
 	o.some = true
 	appendSender(&o, &r.Evidence)
-	o.bool("ended", l.Ended)
+	if !l.EndUnseen {
+		o.bool("ended", l.Ended)
+	}
 	if l.Ended {
 		o.int("result", int64(l.Result))
 	}

@@ -77,7 +77,7 @@ type Livelock struct {
 		Code   int    `json:"code"`
 		Pid    *int64 `json:"pid"`
 	} `json:"sender"`
-	Ended  bool   `json:"ended"`
+	Ended  *bool  `json:"ended"`
 	Result *int64 `json:"result"`
 }
 
