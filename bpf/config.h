@@ -11,6 +11,7 @@
 /* Filters. The sets themselves are maps (maps.h). */
 const volatile bool filter_tree;   /* only creators whose tgid is in `tree` */
 const volatile bool filter_uid;	   /* only creators whose uid is in `uids` */
+const volatile bool filter_ppid;   /* only creators whose parent's tgid is in `ppids` */
 const volatile bool filter_comm;   /* only creators whose name is in `comms` */
 const volatile bool filter_cgroup; /* only creators below the cgroup in `cgroups` */
 const volatile bool failed_only;   /* no successes */

@@ -7,6 +7,17 @@
 #include "maps.h"
 #include "task.h"
 
+/* The tgid of current's parent, as the record has it. */
+static __always_inline __u32 current_ppid(void)
+{
+	struct task_struct *c = (void *)bpf_get_current_task(), *parent = NULL;
+	__u32 tgid = 0;
+
+	bpf_core_read(&parent, sizeof(parent), &c->real_parent);
+	bpf_core_read(&tgid, sizeof(tgid), &parent->tgid);
+	return tgid;
+}
+
 static __always_inline bool wanted(enum class class, __u64 flags)
 {
 	__u32 key;
@@ -23,6 +34,11 @@ static __always_inline bool wanted(enum class class, __u64 flags)
 	if (filter_uid) {
 		key = (__u32)bpf_get_current_uid_gid();
 		if (!bpf_map_lookup_elem(&uids, &key))
+			return false;
+	}
+	if (filter_ppid) {
+		key = current_ppid();
+		if (!bpf_map_lookup_elem(&ppids, &key))
 			return false;
 	}
 	if (filter_comm) {

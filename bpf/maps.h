@@ -65,6 +65,13 @@ struct {
 	__type(value, __u8);
 } uids SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u8);
+} ppids SEC(".maps");
+
 struct comm_key {
 	char comm[TASK_COMM_LEN];
 };

@@ -14,3 +14,8 @@ var Schema []byte
 //
 //go:embed schema-activity.json
 var ActivitySchema []byte
+
+// DoctorSchema is the one of what doctor writes with --format json.
+//
+//go:embed schema-doctor.json
+var DoctorSchema []byte

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -35,11 +37,11 @@ var (
 		attach:  attachTracing,
 	}
 
-	attachKprobe = attacher{first: "kprobe", attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+	attachKprobe = attacher{first: mechanismKprobe, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
 		return link.Kprobe(symbol, p, nil)
 	}}
 
-	attachKretprobe = attacher{first: "kprobe", attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+	attachKretprobe = attacher{first: mechanismKprobe, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
 		return link.Kretprobe(symbol, p, nil)
 	}}
 
@@ -80,6 +82,11 @@ func classic(group, name string) attacher {
 
 // tryMechanism attaches a program that does nothing to the hook's function.
 func tryMechanism(h *Hook) error {
+	if h.attach.first == mechanismKprobe {
+		if err := haveKprobes(); err != nil {
+			return err
+		}
+	}
 	spec := &ebpf.ProgramSpec{
 		Name: "forktrace_probe", Type: ebpf.Kprobe, License: "Dual BSD/GPL",
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
@@ -89,14 +96,41 @@ func tryMechanism(h *Hook) error {
 	}
 	p, err := ebpf.NewProgram(spec)
 	if err != nil {
-		return fmt.Errorf("loading a program for %s: %w", h.attach.first, err)
+		return fmt.Errorf("loading a program for %s: %w", h.attach.first, plain(err))
 	}
 	defer p.Close()
 	l, err := h.attach.attach(p, h.Symbol)
 	if err != nil {
-		return fmt.Errorf("attaching by %s: %w", h.attach.first, err)
+		return fmt.Errorf("attaching by %s: %w", h.attach.first, plain(err))
 	}
 	return l.Close()
+}
+
+// mechanismKprobe is what attacher.first calls kprobes one by one.
+const mechanismKprobe = "kprobe"
+
+// errNoKprobes says that a kernel was built without them.
+var errNoKprobes = fmt.Errorf("this kernel has no kprobes (CONFIG_KPROBE_EVENTS): %w", ebpf.ErrNotSupported)
+
+// haveKprobes looks for both of the ways to make one: the PMU (4.17) and the file in tracefs.
+// Without either the library complains of a mount that is missing, whatever the cause.
+func haveKprobes() error {
+	if _, err := os.Stat("/sys/bus/event_source/devices/kprobe/type"); err == nil {
+		return nil
+	}
+	root, err := openTracefs()
+	if err != nil {
+		return fmt.Errorf("looking for kprobes: %w", err)
+	}
+	defer root.Close()
+	_, err = root.Stat("kprobe_events")
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNoKprobes
+	}
+	if err != nil {
+		return fmt.Errorf("looking for kprobes: %w", err)
+	}
+	return nil
 }
 
 // multiOptions gives the one function a cookie that nobody uses: without cookies Linux 6.18

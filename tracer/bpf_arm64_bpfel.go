@@ -254,6 +254,7 @@ const (
 	bpfMapCounters                  = "counters"
 	bpfMapEvents                    = "events"
 	bpfMapInflights                 = "inflights"
+	bpfMapPpids                     = "ppids"
 	bpfMapProgresses                = "progresses"
 	bpfMapReported                  = "reported"
 	bpfMapSuspensions               = "suspensions"
@@ -293,6 +294,7 @@ const (
 	bpfVarFilterCgroup              = "filter_cgroup"
 	bpfVarFilterComm                = "filter_comm"
 	bpfVarFilterFlags               = "filter_flags"
+	bpfVarFilterPpid                = "filter_ppid"
 	bpfVarFilterTree                = "filter_tree"
 	bpfVarFilterUid                 = "filter_uid"
 	bpfVarFollow                    = "follow"
@@ -403,6 +405,7 @@ type bpfMapSpecs struct {
 	Counters        *ebpf.MapSpec `ebpf:"counters"`
 	Events          *ebpf.MapSpec `ebpf:"events"`
 	Inflights       *ebpf.MapSpec `ebpf:"inflights"`
+	Ppids           *ebpf.MapSpec `ebpf:"ppids"`
 	Progresses      *ebpf.MapSpec `ebpf:"progresses"`
 	Reported        *ebpf.MapSpec `ebpf:"reported"`
 	Suspensions     *ebpf.MapSpec `ebpf:"suspensions"`
@@ -422,6 +425,7 @@ type bpfVariableSpecs struct {
 	FilterCgroup        *ebpf.VariableSpec `ebpf:"filter_cgroup"`
 	FilterComm          *ebpf.VariableSpec `ebpf:"filter_comm"`
 	FilterFlags         *ebpf.VariableSpec `ebpf:"filter_flags"`
+	FilterPpid          *ebpf.VariableSpec `ebpf:"filter_ppid"`
 	FilterTree          *ebpf.VariableSpec `ebpf:"filter_tree"`
 	FilterUid           *ebpf.VariableSpec `ebpf:"filter_uid"`
 	Follow              *ebpf.VariableSpec `ebpf:"follow"`
@@ -478,6 +482,7 @@ type bpfMaps struct {
 	Counters        *ebpf.Map `ebpf:"counters"`
 	Events          *ebpf.Map `ebpf:"events"`
 	Inflights       *ebpf.Map `ebpf:"inflights"`
+	Ppids           *ebpf.Map `ebpf:"ppids"`
 	Progresses      *ebpf.Map `ebpf:"progresses"`
 	Reported        *ebpf.Map `ebpf:"reported"`
 	Suspensions     *ebpf.Map `ebpf:"suspensions"`
@@ -497,6 +502,7 @@ func (m *bpfMaps) Close() error {
 		m.Counters,
 		m.Events,
 		m.Inflights,
+		m.Ppids,
 		m.Progresses,
 		m.Reported,
 		m.Suspensions,
@@ -517,6 +523,7 @@ type bpfVariables struct {
 	FilterCgroup        *ebpf.Variable `ebpf:"filter_cgroup"`
 	FilterComm          *ebpf.Variable `ebpf:"filter_comm"`
 	FilterFlags         *ebpf.Variable `ebpf:"filter_flags"`
+	FilterPpid          *ebpf.Variable `ebpf:"filter_ppid"`
 	FilterTree          *ebpf.Variable `ebpf:"filter_tree"`
 	FilterUid           *ebpf.Variable `ebpf:"filter_uid"`
 	Follow              *ebpf.Variable `ebpf:"follow"`

@@ -44,14 +44,27 @@ func Capabilities() []CapabilityUse {
 var lockdownPattern = regexp.MustCompile(`\[(\w+)\]`)
 
 // Lockdown is the kernel's lockdown mode: none, integrity or confidentiality; "" where it
-// cannot be read, as without securityfs.
+// cannot be read: there is none, or securityfs is not mounted and we may not mount it.
 func Lockdown() string {
 	b, err := os.ReadFile("/sys/kernel/security/lockdown")
 	if err != nil {
-		return ""
+		root, err := openDetached("securityfs")
+		if err != nil {
+			return ""
+		}
+		defer root.Close()
+		if b, err = root.ReadFile("lockdown"); err != nil {
+			return ""
+		}
 	}
 	if m := lockdownPattern.FindSubmatch(b); m != nil {
 		return string(m[1])
 	}
 	return ""
+}
+
+// HaveBTF says whether the kernel shows its types, without which nothing can be traced.
+func HaveBTF() bool {
+	_, err := os.Stat("/sys/kernel/btf/vmlinux")
+	return err == nil
 }

@@ -4,6 +4,7 @@ package tracer
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -51,3 +52,16 @@ func (e *KernelError) Error() string {
 
 // Unwrap is the kernel's answer.
 func (e *KernelError) Unwrap() error { return e.Err }
+
+// libraryGuesses are what the BPF library adds to an error and does not know: of the kernel
+// it sees only the answer.
+var libraryGuesses = regexp.MustCompile(` \(MEMLOCK may be too low, consider rlimit\.RemoveMemlock\)| \(requires >= v[0-9.]+\)`)
+
+// plainError is an error without its guesses.
+type plainError struct{ err error }
+
+func (e plainError) Error() string { return libraryGuesses.ReplaceAllString(e.err.Error(), "") }
+func (e plainError) Unwrap() error { return e.err }
+
+// plain takes the library's guesses off an error.
+func plain(err error) error { return plainError{err} }

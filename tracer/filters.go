@@ -25,6 +25,11 @@ func (k *kernelSide) fillFilters(o *Options) error {
 			return fmt.Errorf("setting the filter for uid %d: %w", uid, err)
 		}
 	}
+	for _, ppid := range o.PPids {
+		if err := k.maps["ppids"].Put(ppid, one); err != nil {
+			return fmt.Errorf("setting the filter for parent %d: %w", ppid, err)
+		}
+	}
 	for _, name := range o.Comms {
 		if err := k.maps["comms"].Put(CommKey(name), one); err != nil {
 			return fmt.Errorf("setting the filter for name %q: %w", name, err)

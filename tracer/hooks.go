@@ -130,15 +130,15 @@ var Hooks = []Hook{
 		Name: "syscalls:sys_exit_{clone,clone3,fork,vfork}", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
 		Program: "syscalls_sys_exit", attach: attachSyscallExits,
 		Gives: "every failing system call of the four with its errno",
-		Lacks: "failures of kernel threads, io workers and 32-bit programs; the layer that refused",
-		Cost:  "some 30 ns for every system call of the machine",
+		Lacks: "failures of kernel tasks (threads, user-mode helpers, io and vhost workers) and of 32-bit programs; the layer that refused; how long vfork suspends creators",
+		Cost:  "some 30 to 60 ns for every system call of the machine",
 	},
 	{
 		Name: "tp_btf/sys_exit", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
 		Program: "sys_exit", attach: attachBTF,
 		Gives: "every failing system call of the four with its errno, those of 32-bit programs too",
-		Lacks: "failures of kernel threads and io workers; the layer that refused",
-		Cost:  "some 70 ns for every system call of the machine",
+		Lacks: "failures of kernel tasks (threads, user-mode helpers, io and vhost workers); the layer that refused; how long vfork suspends creators",
+		Cost:  "some 70 to 140 ns for every system call of the machine",
 	},
 
 	{

@@ -38,6 +38,9 @@ type Options struct {
 	Launch bool
 	// UIDs are real user ids of creators, nil for all.
 	UIDs []uint32
+	// PPids are tgids of creators' parents, nil for all. Ids are those of the initial pid
+	// namespace.
+	PPids []uint32
 	// Comms are names of creating tasks, nil for all. Longer ones are cut as the kernel
 	// cuts them, to 15 bytes.
 	Comms []string

@@ -153,6 +153,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		"suspensions": inflightSize,
 		"progresses":  max(inflightSize*b2u(o.Stages), 1),
 		"uids":        max(uint32(len(o.UIDs)), 1),
+		"ppids":       max(uint32(len(o.PPids)), 1),
 		"comms":       max(uint32(len(o.Comms)), 1),
 	} {
 		spec.Maps[name].MaxEntries = size
@@ -167,6 +168,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 	for name, value := range map[string]any{
 		"filter_tree":   o.filtersTree(),
 		"filter_uid":    o.UIDs != nil,
+		"filter_ppid":   o.PPids != nil,
 		"filter_comm":   o.Comms != nil,
 		"filter_cgroup": o.CgroupDir != "",
 		"filter_flags":  o.Flags,
@@ -372,12 +374,12 @@ func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
 		coll, err = ebpf.NewCollectionWithOptions(&one, options)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, err)
+		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, plain(err))
 	}
 	defer coll.Close()
 	link, err := h.attach.attach(coll.Programs[h.Program], h.Symbol)
 	if err != nil {
-		return nil, nil, fmt.Errorf("attaching program %s: %w", h.Program, err)
+		return nil, nil, fmt.Errorf("attaching program %s: %w", h.Program, plain(err))
 	}
 	return link, coll.DetachProgram(h.Program), nil
 }

@@ -16,25 +16,31 @@ import (
 // tracefsRoots is where tracefs is mounted by convention.
 var tracefsRoots = []string{"/sys/kernel/tracing", "/sys/kernel/debug/tracing"}
 
-// openTracefs opens the root of tracefs. Where nobody has mounted it, it makes a mount
-// that is attached nowhere: nothing changes on the host, and it ends with its descriptor.
+// openTracefs opens the root of tracefs, mounted or not.
 func openTracefs() (*os.Root, error) {
 	for _, dir := range tracefsRoots {
 		if _, err := os.Stat(filepath.Join(dir, "events")); err == nil {
 			return os.OpenRoot(dir)
 		}
 	}
-	fsfd, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
+	return openDetached("tracefs")
+}
+
+// openDetached opens the root of a filesystem of the kernel's that nobody has mounted, by a
+// mount that is attached nowhere: nothing changes on the host, and it ends with its
+// descriptor (fsopen(2), 5.2).
+func openDetached(filesystem string) (*os.Root, error) {
+	fsfd, err := unix.Fsopen(filesystem, unix.FSOPEN_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("opening tracefs, which is not mounted: %w", err)
+		return nil, fmt.Errorf("opening %s, which is not mounted: %w", filesystem, err)
 	}
 	defer unix.Close(fsfd)
 	if err := unix.FsconfigCreate(fsfd); err != nil {
-		return nil, fmt.Errorf("creating a detached tracefs: %w", err)
+		return nil, fmt.Errorf("creating a detached %s: %w", filesystem, err)
 	}
 	mnt, err := unix.Fsmount(fsfd, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_NOEXEC|unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV)
 	if err != nil {
-		return nil, fmt.Errorf("mounting a detached tracefs: %w", err)
+		return nil, fmt.Errorf("mounting a detached %s: %w", filesystem, err)
 	}
 	defer unix.Close(mnt)
 	return os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", mnt))

@@ -49,7 +49,8 @@ type report struct {
 	Schema       int                `json:"schema"`
 	Kernel       string             `json:"kernel"`
 	Machine      string             `json:"machine"`
-	Lockdown     string             `json:"lockdown,omitempty"`
+	BTF          bool               `json:"btf"`
+	Lockdown     string             `json:"lockdown,omitempty"` // "": not known
 	Works        bool               `json:"works"`
 	Error        string             `json:"error,omitempty"`
 	Capabilities []reportCapability `json:"capabilities"`
@@ -116,7 +117,7 @@ func runDoctor(w io.Writer, format string, plan tracer.Plan) error {
 
 func newReport(d *tracer.Diagnosis) *report {
 	r := &report{
-		Type: "doctor", Schema: 1, Lockdown: tracer.Lockdown(), Works: d.Err == nil, Limits: host.Limits(),
+		Type: "doctor", Schema: 1, BTF: tracer.HaveBTF(), Lockdown: tracer.Lockdown(), Works: d.Err == nil, Limits: host.Limits(),
 		Capabilities: []reportCapability{}, Hooks: []reportHook{}, Plan: []reportNeed{}, Traits: []reportTrait{},
 	}
 	var u unix.Utsname
@@ -191,26 +192,16 @@ func (r *report) writeText(w io.Writer) error {
 	if !r.Works {
 		verdict = "tracing does not work: " + r.Error
 	}
-	fmt.Fprintf(tw, "%s\nkernel %s %s", verdict, r.Kernel, r.Machine)
-	if r.Lockdown != "" {
-		fmt.Fprintf(tw, ", lockdown %s", r.Lockdown)
+	lockdown := r.Lockdown
+	if lockdown == "" {
+		lockdown = "not known (no readable /sys/kernel/security/lockdown)"
 	}
-	fmt.Fprint(tw, "\n\nCAPABILITY\tHELD\tFOR\n")
+	fmt.Fprintf(tw, "%s\nkernel %s %s, BTF %s, lockdown %s\n", verdict, r.Kernel, r.Machine, yesNo(r.BTF), lockdown)
+	fmt.Fprint(tw, "\nCAPABILITY\tHELD\tFOR\n")
 	for _, c := range r.Capabilities {
 		fmt.Fprintf(tw, "%s\t%s\t%s\n", c.Name, yesNo(c.Held), c.For)
 	}
-	fmt.Fprint(tw, "\nTO SEE\tUSED\tNOT SEEN\n")
-	for _, n := range r.Plan {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", n.Need, orDash(n.Hook), n.Blind)
-	}
-	fmt.Fprint(tw, "\nHOOK\tANSWER\tBECAUSE\n")
-	for _, h := range r.Hooks {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", h.Name, h.Answer, shorten(h.Error))
-	}
-	fmt.Fprint(tw, "\nTRAIT\tHERE\tKNOWN BY\tMEANS\n")
-	for _, t := range r.Traits {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", t.Name, yesNo(t.Present), t.By, t.Means)
-	}
+	r.writeTrials(tw)
 	fmt.Fprint(tw, "\nLIMIT\tWHERE\tUSED\tMAX\tOF\n")
 	for _, l := range r.Limits {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", l.Name, l.Where, count(l.Used, "?"), count(l.Max, "none"), l.Note)
@@ -219,6 +210,28 @@ func (r *report) writeText(w io.Writer) error {
 		fmt.Fprintf(tw, "\nbetter: %s\n", a)
 	}
 	return tw.Flush()
+}
+
+// writeTrials writes what trying came to; without privilege nothing was tried.
+func (r *report) writeTrials(tw io.Writer) {
+	if len(r.Plan) > 0 {
+		fmt.Fprint(tw, "\nTO SEE\tUSED\tNOT SEEN\n")
+	}
+	for _, n := range r.Plan {
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", n.Need, orDash(n.Hook), n.Blind)
+	}
+	if len(r.Hooks) > 0 {
+		fmt.Fprint(tw, "\nHOOK\tANSWER\tBECAUSE\n")
+	}
+	for _, h := range r.Hooks {
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", h.Name, h.Answer, shorten(h.Error))
+	}
+	if len(r.Traits) > 0 {
+		fmt.Fprint(tw, "\nTRAIT\tHERE\tKNOWN BY\tMEANS\n")
+	}
+	for _, t := range r.Traits {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", t.Name, yesNo(t.Present), t.By, t.Means)
+	}
 }
 
 func yesNo(b bool) string {
@@ -245,7 +258,6 @@ func count(n *uint64, absent string) string {
 // shorten keeps the end of an error, where the cause is, on one line.
 func shorten(s string) string {
 	s, _, _ = strings.Cut(s, "\n")
-	s = strings.TrimSuffix(s, " (MEMLOCK may be too low, consider rlimit.RemoveMemlock)") // a guess of the library
 	parts := strings.Split(s, ": ")
 	return strings.Join(parts[max(0, len(parts)-2):], ": ")
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -19,8 +20,15 @@ func TestDoctor(t *testing.T) {
 	testkit.NeedRoot(t)
 	args := append([]string{"doctor", "--format", "json"}, testkit.PlanArgs()...)
 	var r report
-	if err := json.Unmarshal(testkit.Output(t, exec.Command(testkit.Forktrace(t), args...)), &r); err != nil {
+	out := testkit.Output(t, exec.Command(testkit.Forktrace(t), args...))
+	testkit.ValidateLine(t, testkit.DoctorSchema(t), out)
+	if err := json.Unmarshal(out, &r); err != nil {
 		t.Fatal(err)
+	}
+	for _, h := range r.Hooks {
+		if strings.Contains(h.Error, "requires >=") || strings.Contains(h.Error, "MEMLOCK") || strings.Contains(h.Error, "mounted") {
+			t.Errorf("%s: a guess of the library: %s", h.Name, h.Error)
+		}
 	}
 	if !r.Works || r.Error != "" || r.Type != "doctor" {
 		t.Errorf("works %v, error %q, type %q", r.Works, r.Error, r.Type)
@@ -85,6 +93,7 @@ func checkTraits(t *testing.T, r *report) {
 func TestDoctorWithoutPrivilege(t *testing.T) {
 	testkit.NeedRoot(t)
 	status, out, _ := runAs(t, &syscall.SysProcAttr{Credential: nobody}, []string{testkit.Forktrace(t), "doctor", "--format", "json"})
+	testkit.ValidateLine(t, testkit.DoctorSchema(t), []byte(out))
 	var r report
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %q", err, out)

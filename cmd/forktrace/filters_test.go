@@ -42,6 +42,23 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestPPid: of everyone's creations those are shown whose creator's parent is the one asked for.
+func TestPPid(t *testing.T) {
+	testkit.NeedRoot(t)
+	r := testkit.Start(t, "-P", itoa(os.Getpid()))
+	made := testkit.LoadResult(t, testkit.Output(t, exec.Command(testkit.Creations(t), treeArgs()...)))
+	r.Stop(t)
+	s := r.Events(t)
+	if len(s.Creations) == 0 || len(s.Creations) >= made.Created {
+		t.Errorf("%d of %d creations are shown", len(s.Creations), made.Created)
+	}
+	for i := range s.Creations {
+		if c := &s.Creations[i].Creator; c.PPid != int64(os.Getpid()) {
+			t.Errorf("a creator of another parent is shown: %+v", c)
+		}
+	}
+}
+
 func flagsOf(e *testkit.Expectation) uint64 {
 	if e.Flags == nil {
 		return 0

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/forktrace/forktrace/decode"
 )
@@ -51,13 +52,28 @@ Without one of the commands below it is "forktrace trace" and takes the same opt
 		},
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%w (see '%s --help')", err, c.CommandPath())
+		return usagef("%w (%ssee '%s --help')", err, nearFlags(c, err), c.CommandPath())
 	})
 	root.AddCommand(newTrace(), newTop(), newStorm(), newDoctor(), newExplain(), newVerify(), newVersion())
 	root.InitDefaultCompletionCmd()
 	strictCompletion(root)
 	addGenerators(root)
 	return root
+}
+
+// nearFlags proposes options in the place of one that is not there.
+func nearFlags(c *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || len(unknown.GetSpecifiedName()) < 2 { // of one letter all are near
+		return ""
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	near := decode.Nearest(unknown.GetSpecifiedName(), names)
+	if len(near) == 0 {
+		return ""
+	}
+	return "did you mean --" + strings.Join(near, " or --") + "? "
 }
 
 // strictCompletion makes an unknown shell an error: the library prints help and succeeds.

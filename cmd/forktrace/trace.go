@@ -72,6 +72,9 @@ func noArgs(_ *cobra.Command, args []string) error {
 }
 
 func runTrace(c *cobra.Command, o *traceOptions) error {
+	if err := checkEmpty(c); err != nil {
+		return err
+	}
 	t, err := o.check()
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/procfs"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/forktrace/forktrace/decode"
 	"github.com/forktrace/forktrace/internal/host"
@@ -22,7 +23,8 @@ import (
 
 // traceOptions are the options of trace, as they were given.
 type traceOptions struct {
-	pids       []int
+	pids       []string
+	ppids      []string
 	follow     bool
 	users      []string
 	comms      []string
@@ -52,7 +54,8 @@ type traceOptions struct {
 func (o *traceOptions) register(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
-	f.IntSliceVarP(&o.pids, "pid", "p", nil, "only what process `PID` creates (repeatable); ends with the last of them")
+	f.StringSliceVarP(&o.pids, "pid", "p", nil, "only what process `PID` creates (repeatable); ends with the last of them")
+	f.StringSliceVarP(&o.ppids, "ppid", "P", nil, "only creators whose parent is process `PID` (repeatable)")
 	f.BoolVarP(&o.follow, "follow", "f", false, "with --pid: also what its descendants create, present and future")
 	f.StringArrayVarP(&o.users, "uid", "u", nil, "only creators of this `USER`, name or number (repeatable)")
 	f.StringArrayVarP(&o.comms, "comm", "n", nil, "only creators of this task `NAME` (repeatable)")
@@ -76,6 +79,17 @@ func (o *traceOptions) register(c *cobra.Command) {
 	f.BoolVar(&o.stages, "stages", false, "follow creations through the stages of copy_process: where failures left it, and how long each stage takes; costs some microseconds a creation, and needs kprobes")
 	f.BoolVar(&o.promises, "check", false, "compare each creation with what its flags promise, and each failure with the rules; exit with status 6 if the kernel broke any")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all flags, and a second line with details; tells what the plan cannot see")
+}
+
+// checkEmpty refuses an empty value, which a script passes whose variable is not set: it
+// would mean everything.
+func checkEmpty(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if v := f.Value.String(); err == nil && (v == "" || v == "[]") {
+			err = usagef("--%s: the value is empty", f.Name)
+		}
+	})
+	return err
 }
 
 // completions are the values that shells offer for options.
@@ -264,16 +278,29 @@ func (o *traceOptions) checkCreators(t *tracing) error {
 		}
 		t.kernel.CgroupDir = dir
 	}
-	for _, pid := range o.pids {
-		if host, err := tracer.HostPidNamespace(); err == nil && !host {
-			return usagef("--pid: this is a pid namespace of its own, whose numbers the kernel side does not know: run forktrace in the host's, as with --pid=host")
-		}
-		if err := checkPid(pid); err != nil {
-			return usagef("--pid: %w", err)
-		}
-		t.kernel.Pids = append(t.kernel.Pids, uint32(pid))
+	var err error
+	if t.kernel.Pids, err = readPids("--pid", o.pids); err == nil {
+		t.kernel.PPids, err = readPids("--ppid", o.ppids)
 	}
-	return nil
+	return err
+}
+
+// readPids reads the numbers of processes that there are; nil for none.
+func readPids(option string, given []string) (pids []uint32, err error) {
+	for _, s := range given {
+		pid, err := strconv.ParseInt(s, 10, 32)
+		if err != nil {
+			return nil, usagef("%s %s: must be the number of a process", option, s)
+		}
+		if host, err := tracer.HostPidNamespace(); err == nil && !host {
+			return nil, usagef("%s: this is a pid namespace of its own, whose numbers the kernel side does not know: run forktrace in the host's, as with --pid=host", option)
+		}
+		if err := checkPid(int(pid)); err != nil {
+			return nil, usagef("%s: %w", option, err)
+		}
+		pids = append(pids, uint32(pid))
+	}
+	return pids, nil
 }
 
 // checkPid says what is wrong with a pid: only processes create, whichever thread it is.

@@ -25,6 +25,12 @@ func ActivitySchema(t testing.TB) *jsonschema.Schema {
 	return compile(t, docs.ActivitySchema)
 }
 
+// DoctorSchema compiles docs/schema-doctor.json.
+func DoctorSchema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	return compile(t, docs.DoctorSchema)
+}
+
 func compile(t testing.TB, text []byte) *jsonschema.Schema {
 	t.Helper()
 	const name = "schema.json"
