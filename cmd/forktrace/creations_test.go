@@ -3,6 +3,7 @@
 package main
 
 import (
+	"runtime"
 	"testing"
 
 	"github.com/forktrace/forktrace/internal/testkit"
@@ -12,7 +13,11 @@ import (
 // that each is seen, once and rightly, and that nothing else is.
 func TestCreations(t *testing.T) {
 	testkit.NeedRoot(t)
-	for _, group := range []string{"calls", "raw", "namespaces", "failures", "unprivileged", "seccomp"} {
+	groups := []string{"calls", "raw", "namespaces", "failures", "unprivileged", "seccomp"}
+	if runtime.GOARCH == "amd64" { // whose kernels run 32-bit programs of another architecture
+		groups = append(groups, "compat")
+	}
+	for _, group := range groups {
 		t.Run(group, func(t *testing.T) {
 			want, got := testkit.TraceCreations(t, nil, "cases", group)
 			if len(want) == 0 {

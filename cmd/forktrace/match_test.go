@@ -84,6 +84,16 @@ func compare(w *testkit.Expectation, e *testkit.Event) (differences []string) {
 	if w.Result < 0 {
 		differ("errno", deref(e.Errno), decode.Errno(-w.Result).Name())
 	}
+	if c := w.Creator; c != nil {
+		got := testkit.Creator{Pid: e.Creator.Pid, PPid: e.Creator.PPid, UID: e.Creator.UID, GID: e.Creator.GID, Comm: e.Creator.Comm}
+		differ("creator", got, *c)
+	}
+	for name, value := range w.Request {
+		differ("request."+name, fmt.Sprint(e.Request[name]), fmt.Sprint(value))
+	}
+	if w.Function != "" && e.TookNS != nil { // which the same hook tells
+		differ("request.function", fmt.Sprint(e.Request["function"]), w.Function)
+	}
 	return append(differences, compareShares(w.Shares, e.Shares)...)
 }
 

@@ -24,6 +24,10 @@ var eventRules = []struct {
 		c := e.Child
 		return c == nil || c.Tid == e.Result && len(c.NSPids) == c.NSLevel+1 && c.NSPids[0] == c.Tid
 	}},
+	{"the first process of a new pid namespace is number 1 in it", func(e *testkit.Event) bool {
+		c := e.Child
+		return c == nil || !hasFlag(e, "CLONE_NEWPID") || len(c.NSPids) > 1 && c.NSPids[len(c.NSPids)-1] == 1
+	}},
 	{"a child begins after its creator", func(e *testkit.Event) bool {
 		return e.Creator.StartTime != nil && *e.Creator.StartTime > 0 &&
 			(e.Child == nil || e.Child.StartTime != nil && *e.Child.StartTime >= *e.Creator.StartTime)

@@ -4,7 +4,7 @@
  * for each, as one JSON object a line, what a tracer must say about it. Used by the
  * privileged tests; built by internal/creations.
  *
- *	creations cases [GROUP…]     one of each; groups: calls raw namespaces failures unprivileged seccomp
+ *	creations cases [GROUP…]     one of each; groups: as in the table below
  *	creations load PROCS N       PROCS processes make N creations in all, of mixed kinds
  *	creations tree DEPTH WIDTH   every process forks WIDTH others and ends, DEPTH generations deep
  *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
@@ -32,11 +32,8 @@ static const struct group {
 	const char *name;
 	void (*run)(void);
 } groups[] = {
-    {"calls", group_calls},
-    {"raw", group_raw},
-    {"namespaces", group_namespaces},
-    {"failures", group_failures},
-    {"unprivileged", group_unprivileged},
+    {"calls", group_calls},	      {"raw", group_raw},	    {"compat", group_compat},
+    {"namespaces", group_namespaces}, {"failures", group_failures}, {"unprivileged", group_unprivileged},
     {"seccomp", group_seccomp},
 };
 

@@ -56,6 +56,8 @@ struct raw {
 
 /* raw.c: a creation by the bare system call, whose child ends at once */
 long raw_create(const struct raw *r);
+/* prints what of the request the flags ask for, as a member of an object */
+void print_request(const struct raw *r);
 /* reaps a child, whatever its exit signal; nothing to do for threads */
 void reap(long pid);
 
@@ -66,12 +68,13 @@ struct expect {
 	const char *kind; /* NULL: not compared */
 	const char *call; /* NULL: not compared */
 	uint64_t flags;
-	int flags_known;   /* 0: the tracer cannot know them */
-	int exit_signal;   /* -1: not compared */
-	long result;	   /* child's tid or -errno */
-	long tid;	   /* creator */
-	const char *layer; /* that refuses, for tracers that can know it; NULL: not compared */
-	int shares;	   /* print what the flags promise */
+	int flags_known;       /* 0: the tracer cannot know them */
+	int exit_signal;       /* -1: not compared */
+	long result;	       /* child's tid or -errno */
+	long tid;	       /* creator */
+	const char *layer;     /* that refuses, for tracers that can know it; NULL: not compared */
+	int shares;	       /* print what the flags promise */
+	const struct raw *raw; /* NULL: the request is not compared */
 };
 void expect(const struct expect *e);
 /* calls.c: one for a fork() of the C library */
@@ -79,6 +82,7 @@ void expect_fork(const char *name, long pid);
 
 void group_calls(void);
 void group_raw(void);
+void group_compat(void);
 void group_namespaces(void);
 void group_failures(void);
 void group_unprivileged(void);

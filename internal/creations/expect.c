@@ -26,6 +26,16 @@ static const struct promise {
     {"user_ns", 0, CLONE_NEWUSER},
 };
 
+/* Who we are: the creator of every expectation is the process that prints it. */
+static void print_creator(void)
+{
+	char comm[17] = "";
+
+	prctl(PR_GET_NAME, comm);
+	printf(",\"creator\":{\"pid\":%d,\"ppid\":%d,\"uid\":%u,\"gid\":%u,\"comm\":\"%s\"}", getpid(),
+	       getppid(), getuid(), getgid(), comm);
+}
+
 void expect(const struct expect *e)
 {
 	const char *sep = "";
@@ -42,6 +52,9 @@ void expect(const struct expect *e)
 		printf(",\"flags\":\"0x%llx\"", (unsigned long long)e->flags);
 	if (e->exit_signal >= 0)
 		printf(",\"exit_signal\":%d", e->exit_signal);
+	print_creator();
+	if (e->raw && e->flags_known)
+		print_request(e->raw);
 	if (e->shares && e->result > 0) {
 		printf(",\"shares\":{");
 		for (unsigned i = 0; i < sizeof(promises) / sizeof(promises[0]); i++) {

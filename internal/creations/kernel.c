@@ -16,6 +16,7 @@ static void io_worker(void)
 
 	printf("{\"case\":\"io "
 	       "worker\",\"entry\":\"io_worker\",\"kind\":\"io_worker\",\"tid\":%d,\"flags\":\"0x80810f00\","
+	       "\"function\":\"io_sq_thread\","
 	       "\"errno\":%d}\n",
 	       getpid(), fd < 0 ? errno : 0);
 	if (fd >= 0)
@@ -28,7 +29,8 @@ static void user_mode_helper(void)
 	long key = syscall(SYS_request_key, "user", "forktrace:test", "test", -3 /* session keyring */);
 
 	printf("{\"case\":\"user-mode "
-	       "helper\",\"entry\":\"user_mode_helper\",\"kind\":\"user_mode_helper\",\"errno\":%d}\n",
+	       "helper\",\"entry\":\"user_mode_helper\",\"kind\":\"user_mode_helper\",\"function\":\"call_"
+	       "usermodehelper_exec_async\",\"errno\":%d}\n",
 	       key < 0 ? errno : 0);
 }
 
@@ -69,6 +71,7 @@ static void kernel_thread(void)
 		err = threaded_tap();
 	printf("{\"case\":\"kernel "
 	       "thread\",\"entry\":\"kernel_thread\",\"kind\":\"kernel_thread\",\"flags\":\"0x800700\","
+	       "\"function\":\"kthread\","
 	       "\"errno\":%d}\n",
 	       err);
 	usleep(100000);

@@ -103,6 +103,41 @@ long raw_create(const struct raw *r)
 	return pid;
 }
 
+void print_request(const struct raw *r)
+{
+	const int32_t *set_tid = (const int32_t *)(uintptr_t)r->set_tid;
+	const struct {
+		uint64_t flags; /* any of these asks for it */
+		const char *name;
+		uint64_t value;
+	} pointers[] = {
+	    {CLONE_PIDFD, "pidfd", r->bad_pidfd ? 8 : (uintptr_t)&pidfd},
+	    {CLONE_PARENT_SETTID, "parent_tid", (uintptr_t)&ptid},
+	    {CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, "child_tid", (uintptr_t)&ctid},
+	    {CLONE_SETTLS, "tls", r->tls},
+	};
+	const char *sep = "";
+
+	printf(",\"request\":{");
+	for (unsigned i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++)
+		if (r->flags & pointers[i].flags) {
+			printf("%s\"%s\":\"0x%llx\"", sep, pointers[i].name,
+			       (unsigned long long)pointers[i].value);
+			sep = ",";
+		}
+	if (r->flags & CLONE_INTO_CGROUP) {
+		printf("%s\"cgroup_fd\":%llu", sep, (unsigned long long)r->cgroup);
+		sep = ",";
+	}
+	if (r->set_tid_size) {
+		printf("%s\"set_tid_size\":%llu,\"set_tid\":[", sep, (unsigned long long)r->set_tid_size);
+		for (uint64_t i = 0; i < r->set_tid_size; i++)
+			printf("%s%d", i ? "," : "", set_tid[i]);
+		printf("]");
+	}
+	printf("}");
+}
+
 void reap(long pid)
 {
 	if (pid > 0)

@@ -45,7 +45,8 @@ static void run_case(const struct rawcase *c)
 				.layer = result >= 0 ? NULL
 					 : c->layer  ? c->layer
 						     : "copy_process",
-				.shares = 1});
+				.shares = 1,
+				.raw = c->unknown_flags ? NULL : &c->raw});
 	if (!(r.flags & (CLONE_THREAD | CLONE_PARENT)))
 		reap(result);
 }

@@ -22,6 +22,9 @@ type Expectation struct {
 	Result     int64           `json:"result"`
 	Errno      int             `json:"errno"` // of what made the kernel create
 	Shares     map[string]bool `json:"shares"`
+	Creator    *Creator        `json:"creator"`
+	Request    map[string]any  `json:"request"`  // what of it the flags ask for
+	Function   string          `json:"function"` // of a task that the kernel makes, for plans that can know it
 	// Unexpected is there when this kernel's answer was not the one in the program's table.
 	Unexpected *int64 `json:"unexpected"`
 	Want       int64  `json:"want"`

@@ -106,6 +106,7 @@ type Creator struct {
 	PPid      int64   `json:"ppid"`
 	Comm      string  `json:"comm"`
 	UID       uint32  `json:"uid"`
+	GID       uint32  `json:"gid"`
 	StartTime *uint64 `json:"start_time"`
 	CgroupID  *uint64 `json:"cgroup_id"`
 	Cgroup    *string `json:"cgroup"`
