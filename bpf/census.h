@@ -9,6 +9,7 @@
 #ifndef FORKTRACE_CENSUS_H
 #define FORKTRACE_CENSUS_H
 
+#include "census_pidns.h"
 #include "census_rows.h"
 #include "config.h"
 #include "request.h"
@@ -77,6 +78,7 @@ static __always_inline int census_created(struct task_struct *p, __u64 clone_fla
 	row = row_of(&key, c, btf);
 	if (row)
 		count_creation(row, kind, took, btf);
+	note_pidns(c, btf);
 	if (!RD(p, pid) || (clone_flags & CLONE_THREAD))
 		return 0;
 	process_key_of(&child, p, btf);
@@ -116,6 +118,7 @@ static __always_inline int census_failed(long ret)
 	row = row_of(&key, c, false);
 	if (row)
 		COUNT(row->failed[error]);
+	note_pidns(c, false);
 	return 0;
 }
 

@@ -117,6 +117,21 @@ struct {
 	__type(value, struct lineage);
 } census_processes SEC(".maps");
 
+/* How full a pid namespace was when somebody last created in it, or failed to. */
+struct pidns_use {
+	__u64 at;   /* CLOCK_BOOTTIME ns */
+	__u32 used; /* numbers that are taken */
+	__u32 max;  /* its pid_max; 0: the machine's counts (before 6.14) */
+};
+
+/* By inode number. When it is full those that were quiet for longest are forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pidns_use);
+} census_pidns SEC(".maps");
+
 static const struct tally no_tally;
 
 #define COUNT(x) __sync_fetch_and_add(&(x), 1)

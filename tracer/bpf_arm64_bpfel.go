@@ -186,6 +186,13 @@ type bpfLineage struct {
 	File    [64]int8
 }
 
+type bpfPidnsUse struct {
+	_    structs.HostLayout
+	At   uint64
+	Used uint32
+	Max  uint32
+}
+
 type bpfProcessKey struct {
 	_     structs.HostLayout
 	Start uint64
@@ -246,6 +253,7 @@ type bpfTally struct {
 const (
 	bpfMapCensusCgroups             = "census_cgroups"
 	bpfMapCensusOther               = "census_other"
+	bpfMapCensusPidns               = "census_pidns"
 	bpfMapCensusProcesses           = "census_processes"
 	bpfMapCensusRows                = "census_rows"
 	bpfMapCensusTotal               = "census_total"
@@ -397,6 +405,7 @@ type bpfProgramSpecs struct {
 type bpfMapSpecs struct {
 	CensusCgroups   *ebpf.MapSpec `ebpf:"census_cgroups"`
 	CensusOther     *ebpf.MapSpec `ebpf:"census_other"`
+	CensusPidns     *ebpf.MapSpec `ebpf:"census_pidns"`
 	CensusProcesses *ebpf.MapSpec `ebpf:"census_processes"`
 	CensusRows      *ebpf.MapSpec `ebpf:"census_rows"`
 	CensusTotal     *ebpf.MapSpec `ebpf:"census_total"`
@@ -474,6 +483,7 @@ func (o *bpfObjects) Close() error {
 type bpfMaps struct {
 	CensusCgroups   *ebpf.Map `ebpf:"census_cgroups"`
 	CensusOther     *ebpf.Map `ebpf:"census_other"`
+	CensusPidns     *ebpf.Map `ebpf:"census_pidns"`
 	CensusProcesses *ebpf.Map `ebpf:"census_processes"`
 	CensusRows      *ebpf.Map `ebpf:"census_rows"`
 	CensusTotal     *ebpf.Map `ebpf:"census_total"`
@@ -494,6 +504,7 @@ func (m *bpfMaps) Close() error {
 	return _BpfClose(
 		m.CensusCgroups,
 		m.CensusOther,
+		m.CensusPidns,
 		m.CensusProcesses,
 		m.CensusRows,
 		m.CensusTotal,

@@ -21,6 +21,8 @@ const (
 	censusProcesses = 1 << 15
 	// censusCgroups bounds the cgroups that have counters for the processes without.
 	censusCgroups = 1 << 10
+	// censusPidns bounds the pid namespaces whose use is known.
+	censusPidns = 1 << 10
 )
 
 // CensusOptions says how to count. The zero value counts everything.
@@ -43,6 +45,7 @@ func (o *CensusOptions) configure(spec *ebpf.CollectionSpec) error {
 	}
 	for name, size := range map[string]uint32{
 		"census_rows": rows, "census_processes": censusProcesses, "census_cgroups": min(rows, censusCgroups),
+		"census_pidns": censusPidns,
 	} {
 		spec.Maps[name].MaxEntries = size
 	}
@@ -63,6 +66,7 @@ type Census struct {
 	rows    batch[bpfRowKey, bpfTally]
 	procs   batch[bpfProcessKey, bpfLineage]
 	groups  batch[uint64, bpfTally]
+	pidns   batch[uint32, bpfPidnsUse]
 }
 
 // NewCensus loads the kernel side and attaches it, and errs as [New] does.

@@ -169,6 +169,16 @@ type Snapshot struct {
 	Other     Tally            // of those whose cgroup had none either
 	Retired   Tally            // of processes that ended and were in an earlier snapshot
 	Processes []Lineage        // live ones, and those that ended since the last snapshot
+	Pidns     []PidnsUse       // of namespaces that somebody has created in, in no order
+}
+
+// PidnsUse is how full a pid namespace was when somebody last created in it, or failed to.
+// The initial one is not among them: /proc tells of that.
+type PidnsUse struct {
+	Inum uint32 // inode number, as /proc/PID/ns/pid has it
+	At   uint64 // CLOCK_BOOTTIME ns
+	Used uint32 // numbers that were taken
+	Max  uint32 // its pid_max; 0: the machine's counts (before 6.14)
 }
 
 // Sum adds everything but Total.
@@ -209,6 +219,13 @@ func (c *Census) Read() (*Snapshot, error) {
 	}
 	for i, id := range ids {
 		s.Cgroups[id] = tallyOf(&tallies[i])
+	}
+	inums, uses, err := c.pidns.read(c.kernel.maps["census_pidns"])
+	if err != nil {
+		return nil, err
+	}
+	for i, inum := range inums {
+		s.Pidns = append(s.Pidns, PidnsUse{inum, uses[i].At, uses[i].Used, uses[i].Max})
 	}
 	return s, nil
 }

@@ -29,6 +29,7 @@ type generator struct {
 	pidsMax  int
 	reached  bool // the limit is, and refuses the innocent too
 	growing  bool // the limit will be
+	pidMax   int  // of its pid namespace; 0: as it is
 }
 
 // stormName is the name of the process from which storms come.
@@ -54,7 +55,11 @@ func (g *generator) start(t *testing.T, cgroup, name string) *testkit.Paused {
 			t.Fatal(err)
 		}
 	}
-	p := testkit.Pause(t, program, "storm", g.storm, strconv.Itoa(g.attempts), strconv.Itoa(g.seconds))
+	args := []string{"storm", g.storm, strconv.Itoa(g.attempts), strconv.Itoa(g.seconds)}
+	if g.pidMax > 0 {
+		args = append(args, strconv.Itoa(g.pidMax))
+	}
+	p := testkit.Pause(t, program, args...)
 	testkit.Join(t, cgroup, p.Start(t))
 	p.Release(t)
 	return p
@@ -174,6 +179,32 @@ func descendants(pid int) (all []int) {
 		}
 	}
 	return all
+}
+
+// TestStormPidMax: the pid_max of a pid namespace that has given out all its numbers is the
+// limit that is told, and those in it are who uses them.
+func TestStormPidMax(t *testing.T) {
+	testkit.NeedRoot(t)
+	needOwnPidMax(t)
+	threeTimes(t, func() error {
+		dir, _ := testkit.PidsCgroup(t, 2000)
+		g := &generator{storm: "retry", attempts: 60_000, seconds: 8, pidMax: 400}
+		p := g.start(t, dir, stormName)
+		time.Sleep(300 * time.Millisecond)
+		d, out := diagnose(t)
+		_ = p.Cmd.Process.Kill()
+		_ = p.Cmd.Wait()
+		first := d.Headroom[0]
+		switch {
+		case d.Shape != "retry loop" || !d.Storm:
+			return fmt.Errorf("the shape is %s\n%s", d.Shape, out)
+		case first.Name != activity.LimitPidMax || !strings.HasPrefix(first.Where, "pid namespace ") || !first.Reached || *first.Max != 399:
+			return fmt.Errorf("the nearest limit is %+v\n%s", first, out)
+		case !slices.ContainsFunc(d.Culprits, func(p storm.Part) bool { return p.Name == stormName && p.Tasks > 390 }):
+			return fmt.Errorf("the culprits are %+v\n%s", d.Culprits, out)
+		}
+		return nil
+	})
 }
 
 // TestStormQuiet: nothing is said of a quiet machine, nor of a build.

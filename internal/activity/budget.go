@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/forktrace/forktrace/internal/host"
+	"github.com/forktrace/forktrace/tracer"
 )
 
 // limitsOf is for how many of the largest cgroups and users limits are read.
@@ -47,7 +48,7 @@ func (s *Sampler) Limits(sample *Sample) []host.Limit {
 		s.tasks = host.AllTasks()
 	}
 	s.samples++
-	var limits []host.Limit
+	limits := pidnsLimits(sample.Pidns)
 	groups := s.Groups(sample, ByCgroup)
 	for _, g := range groups[:min(limitsOf, len(groups))] {
 		if g.Cgroup != nil && g.Cgroup.Path != "" && s.Cgroups != nil {
@@ -61,6 +62,27 @@ func (s *Sampler) Limits(sample *Sample) []host.Limit {
 	for _, g := range groups[:min(limitsOf, len(groups))] {
 		if l, ok := s.userLimit(s.living(g)); ok {
 			limits = append(limits, l)
+		}
+	}
+	return limits
+}
+
+// pidnsPlace and the inode number: Limit.Where of a pid namespace.
+const pidnsPlace = "pid namespace "
+
+// pidnsLimits are those of pid namespaces: each has as many numbers as its pid_max allows,
+// or the machine's, from 1 on.
+func pidnsLimits(uses []tracer.PidnsUse) (limits []host.Limit) {
+	for _, use := range uses {
+		most, used := uint64(use.Max), uint64(use.Used)
+		if most == 0 {
+			most = host.ReadMachine().PidMax
+		}
+		if most > 0 {
+			most--
+			limits = append(limits, host.Limit{
+				Name: LimitPidMax, Where: pidnsPlace + strconv.FormatUint(uint64(use.Inum), 10), Max: &most, Used: &used,
+			})
 		}
 	}
 	return limits
@@ -116,6 +138,9 @@ func (s *Sampler) Holders(l *host.Limit) []Holder {
 	switch {
 	case l.Name == LimitPids && s.Cgroups != nil:
 		tasks = s.Cgroups.Members(l.Where)
+	case l.Name == LimitPidMax && strings.HasPrefix(l.Where, pidnsPlace):
+		link := "pid:[" + strings.TrimPrefix(l.Where, pidnsPlace) + "]"
+		tasks = slices.DeleteFunc(host.AllTasks(), func(t host.Tasks) bool { return host.Namespace(t.Pid, "pid") != link })
 	case l.Name == LimitThreadsMax, l.Name == LimitPidMax:
 		tasks = host.AllTasks()
 	case l.Name == LimitNproc:

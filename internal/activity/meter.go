@@ -3,6 +3,7 @@
 package activity
 
 import (
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -57,6 +58,9 @@ type Sample struct {
 	Total  tracer.Tally
 	Sum    tracer.Tally // since the census began
 	Rows   []Row        // only those in which something happened
+	// Pidns are the pid namespaces, the initial one excepted, in which somebody created,
+	// or failed to.
+	Pidns []tracer.PidnsUse
 }
 
 // Attempts is how many there were: of the machine, or by the rows, which are read a moment
@@ -85,9 +89,13 @@ func (m *Meter) Merge(samples ...*Sample) *Sample {
 	last := samples[len(samples)-1]
 	all := &Sample{At: last.At, Sum: last.Sum}
 	at := map[tracer.RowID]int{}
+	uses := map[uint32]tracer.PidnsUse{} // the newest of each
 	for _, s := range samples {
 		all.Length += s.Length
 		all.Total.Add(&s.Total)
+		for _, use := range s.Pidns {
+			uses[use.Inum] = use
+		}
 		for _, r := range s.Rows {
 			i, known := at[r.ID]
 			if !known {
@@ -99,6 +107,7 @@ func (m *Meter) Merge(samples ...*Sample) *Sample {
 			all.Rows[i] = r
 		}
 	}
+	all.Pidns = slices.Collect(maps.Values(uses))
 	return all
 }
 
@@ -150,6 +159,11 @@ func (m *Meter) Add(s *tracer.Snapshot) *Sample {
 	m.forget()
 	if last == nil {
 		return nil
+	}
+	for _, use := range s.Pidns {
+		if use.At >= last.At {
+			sample.Pidns = append(sample.Pidns, use)
+		}
 	}
 	sample.Total.Sub(&last.Total)
 	sample.Length = time.Duration(s.At - last.At)

@@ -18,8 +18,9 @@
  *	creations livelock N         one attempt that a signal interrupts N times
  *	creations bench-fork N | bench-thread N | bench-getppid N
  *	                             timed loops: prints ns per round
- *	creations storm NAME N SECONDS
- *	                             a storm of at most N attempts, in a pid namespace of its own:
+ *	creations storm NAME N SECONDS [PID_MAX]
+ *	                             a storm of at most N attempts, in a pid namespace of its own,
+ *	                             with a pid_max of its own (where each has one: 6.14):
  *	                             tree respawn retry threads io-workers fanout churn livelock modest
  *	creations job | work US | exit STATUS
  *	                             parts of storms
@@ -58,8 +59,8 @@ int main(int argc, char **argv)
 		return cases(argc - 2, argv + 2);
 	if (argc >= 2 && !strcmp(argv[1], "exit"))
 		return argc > 2 ? atoi(argv[2]) : 0;
-	if (argc == 5 && !strcmp(argv[1], "storm"))
-		return run_storm(argv[0], argv[2], atoi(argv[3]), atoi(argv[4]));
+	if ((argc == 5 || argc == 6) && !strcmp(argv[1], "storm"))
+		return run_storm(argv[0], argv[2], atoi(argv[3]), atoi(argv[4]), argv[5]);
 	if (argc == 2 && !strcmp(argv[1], "job"))
 		return run_job(argv[0]);
 	if (argc == 3 && !strcmp(argv[1], "work"))
@@ -91,6 +92,6 @@ int main(int argc, char **argv)
 	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | "
 			"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
 			"limited-user | fallback | livelock N | "
-			"bench-KIND N | storm NAME N SECONDS | seccomp-bpf CMD...\n");
+			"bench-KIND N | storm NAME N SECONDS [PID_MAX] | seccomp-bpf CMD...\n");
 	return 2;
 }

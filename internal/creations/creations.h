@@ -119,7 +119,8 @@ int run_limited_user(void);
 int run_fallback(void);
 int run_livelock(long n);
 /* storms.c */
-int run_storm(const char *program, const char *name, int most, int seconds);
+/* pid_max, of each pid namespace: NULL: as it is */
+int run_storm(const char *program, const char *name, int most, int seconds, const char *pid_max);
 int run_job(const char *program);
 int run_work(long us);
 int run_bench(const char *what, long n);

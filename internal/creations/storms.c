@@ -268,7 +268,7 @@ static const struct {
 };
 
 /* Goes on as the first process of a namespace, which ends with this one. */
-static void in_namespace(void (*run)(void))
+static void in_namespace(void (*run)(void), const char *pid_max)
 {
 	pid_t init;
 	int status = 0;
@@ -284,6 +284,10 @@ static void in_namespace(void (*run)(void))
 	}
 	if (init == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (pid_max && write_file("/proc/sys/kernel/pid_max", pid_max)) {
+			perror("a pid_max of each pid namespace");
+			_exit(3);
+		}
 		run();
 		_exit(0);
 	}
@@ -292,7 +296,7 @@ static void in_namespace(void (*run)(void))
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
-int run_storm(const char *program, const char *name, int most, int seconds)
+int run_storm(const char *program, const char *name, int most, int seconds, const char *pid_max)
 {
 	storm = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (storm == MAP_FAILED || most < 1 || most > 1000000 || seconds < 1 || seconds > 120) {
@@ -305,7 +309,7 @@ int run_storm(const char *program, const char *name, int most, int seconds)
 	alarm(seconds + 20); /* should it hang: and with this process ends the namespace */
 	for (unsigned i = 0; i < sizeof(storms) / sizeof(storms[0]); i++)
 		if (!strcmp(name, storms[i].name))
-			in_namespace(storms[i].run);
+			in_namespace(storms[i].run, pid_max);
 	fprintf(stderr,
 		"storm: tree, respawn, retry, threads, io-workers, fanout, churn, livelock or modest\n");
 	return 2;

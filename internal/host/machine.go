@@ -91,6 +91,16 @@ func TasksOf(pid uint32) (Tasks, bool) {
 	return Tasks{pid, st.Uid, uint64(st.Nlink) - 2}, true
 }
 
+// Namespace names a namespace of a process as its link in /proc/PID/ns does, "pid:[4026531836]";
+// "" if it has ended, or may not be looked at.
+func Namespace(pid uint32, kind string) string {
+	link, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+	if err != nil {
+		return ""
+	}
+	return link
+}
+
 // ProcessLimit is the soft RLIMIT_NPROC of a process; false if it has none, or it ended.
 func ProcessLimit(pid uint32) (uint64, bool) {
 	var r unix.Rlimit
