@@ -19,19 +19,21 @@ import (
 // TestTopJSON validates what top writes on a machine where something happens.
 func TestTopJSON(t *testing.T) {
 	testkit.NeedRoot(t)
+	program := testkit.Forktrace(t) // built before the storm begins
 	dir, path := testkit.PidsCgroup(t, 60)
 	g := &generator{storm: "tree", attempts: 20_000, seconds: 6}
 	p := g.start(t, dir, stormName)
 	defer p.Cmd.Process.Kill()
 	args := append([]string{"top", "-b", "3", "-i", "500ms", "--format", "json"}, testkit.PlanArgs()...)
-	out := testkit.Output(t, exec.Command(testkit.Forktrace(t), args...))
+	out := testkit.Output(t, exec.Command(program, args...))
 	schema := testkit.ActivitySchema(t)
 	n := 0
 	for line := range bytes.Lines(out) {
 		testkit.ValidateLine(t, schema, line)
 		n++
 	}
-	if n != 3 || !bytes.Contains(out, []byte(path)) || !bytes.Contains(out, []byte(`"main_errno":"EAGAIN"`)) {
+	cause := []byte(`"main_cause":{"name":"pids.max","where":"` + path + `"`)
+	if n != 3 || !bytes.Contains(out, []byte(path)) || !bytes.Contains(out, []byte(`"main_errno":"EAGAIN"`)) || !bytes.Contains(out, cause) {
 		t.Errorf("%d lines: %s", n, out)
 	}
 }
@@ -89,7 +91,7 @@ func TestTopScreen(t *testing.T) {
 	p := g.start(t, dir, stormName)
 	defer p.Cmd.Process.Kill()
 
-	table := `^ CREATE/S SHARE  FAIL/S ERRNO  LIVED  EXEC     PID USER     NAME +ANCESTORS$`
+	table := `^ CREATE/S SHARE  FAIL/S WHY      LIVED  EXEC     PID USER     NAME +ANCESTORS$`
 	row := `^>? +[0-9.k]+ +[0-9]+% .* ` + stormName + ` .*` + stormName + `\([0-9]+\) < `
 	screen := x.await(`^forktrace top  [0-9:]{8}  by process$`, `^creations [0-9.k]+/s +[▁▂▃▄▅▆▇█]+ +process [0-9.k]+`, `^failures  `,
 		`^exits     .* execs `, `^tasks     [0-9]+ of threads-max [0-9]+ `, `^near      pids.max of `+path+`: `, table, row, `^Enter open  Tab by`)

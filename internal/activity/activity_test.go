@@ -166,3 +166,30 @@ func TestNearest(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestCause: of the limits that a group meets the fullest is told, and none that it does not meet.
+func TestCause(t *testing.T) {
+	limit := func(name, where string, used, most uint64) host.Limit {
+		return host.Limit{Name: name, Where: where, Used: &used, Max: &most}
+	}
+	e := &Entry{Cgroup: "/ci/job", User: "build"}
+	for name, c := range map[string]struct {
+		limits []host.Limit
+		want   string // Where of the cause
+	}{
+		"nothing full":   {[]host.Limit{limit(LimitPids, "/ci/job", 8, 10)}, ""},
+		"own":            {[]host.Limit{limit(LimitPids, "/ci/job", 10, 10), limit(LimitPids, "/ci", 95, 100)}, "/ci/job"},
+		"above":          {[]host.Limit{limit(LimitPids, "/ci/job", 1, 10), limit(LimitPids, "/ci", 95, 100)}, "/ci"},
+		"beside":         {[]host.Limit{limit(LimitPids, "/ci/jobs", 10, 10), limit(LimitPids, "/c", 10, 10)}, ""},
+		"user":           {[]host.Limit{limit(LimitNproc, userPlace+"build", 64, 64), limit(LimitNproc, userPlace+"other", 9, 9)}, userPlace + "build"},
+		"machine":        {[]host.Limit{limit(LimitThreadsMax, "the machine", 99, 100)}, "the machine"},
+		"namespace":      {[]host.Limit{limit(LimitPidMax, pidnsPlace+"7", 399, 399), limit(LimitPidMax, pidnsPlace+"8", 399, 399)}, pidnsPlace + "7"},
+		"memory":         {[]host.Limit{limit("memory.max", "/ci", 10, 10)}, ""},
+		"without number": {[]host.Limit{{Name: LimitPids, Where: "/ci"}}, ""},
+	} {
+		got := causeOf(e, "pid:[7]", c.limits)
+		if got == nil && c.want != "" || got != nil && (got.Where != c.want || got.Short == "") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

@@ -139,7 +139,7 @@ func (s *Sampler) Holders(l *host.Limit) []Holder {
 	case l.Name == LimitPids && s.Cgroups != nil:
 		tasks = s.Cgroups.Members(l.Where)
 	case l.Name == LimitPidMax && strings.HasPrefix(l.Where, pidnsPlace):
-		link := "pid:[" + strings.TrimPrefix(l.Where, pidnsPlace) + "]"
+		link := pidnsLink(l)
 		tasks = slices.DeleteFunc(host.AllTasks(), func(t host.Tasks) bool { return host.Namespace(t.Pid, "pid") != link })
 	case l.Name == LimitThreadsMax, l.Name == LimitPidMax:
 		tasks = host.AllTasks()

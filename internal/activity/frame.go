@@ -39,8 +39,9 @@ type Entry struct {
 	Owner     string   `json:"owner,omitempty"` // container or unit
 	Ended     bool     `json:"ended,omitempty"`
 	Processes int      `json:"creators"`
-	Lineage   []string `json:"lineage,omitempty"`  // names and pids, parent first
-	Children  []Child  `json:"children,omitempty"` // the most active first
+	Lineage   []string `json:"lineage,omitempty"`    // names and pids, parent first; who has ended is marked
+	Parent    string   `json:"parent_now,omitempty"` // whom the kernel gave it to when its creator ended
+	Children  []Child  `json:"children,omitempty"`   // the most active first
 	LastExec  string   `json:"last_exec,omitempty"`
 
 	Created  map[string]uint64 `json:"created"`
@@ -49,6 +50,7 @@ type Entry struct {
 	FailRate float64           `json:"failed_per_s"`
 	Share    float64           `json:"share"` // of the machine's creations and failures
 	Reason   string            `json:"main_errno,omitempty"`
+	Cause    *Cause            `json:"main_cause,omitempty"` // deduced: see Cause
 	Exits    uint64            `json:"exits"`
 	Nonzero  uint64            `json:"exits_nonzero"`
 	Threads  uint64            `json:"thread_exits"` // its own, but for the first
@@ -130,6 +132,9 @@ func failures(t *tracer.Tally) map[string]uint64 {
 	return all
 }
 
+// endedMark stands behind the name of an ancestor that has ended.
+const endedMark = "†"
+
 func (m *Meter) entry(s *Sample, g *Group, attempts uint64) Entry {
 	e := Entry{
 		Key: g.Key, Name: g.Label, Processes: len(g.Rows), LastExec: g.Rows[0].LastExec,
@@ -155,7 +160,11 @@ func (m *Meter) entry(s *Sample, g *Group, attempts uint64) Entry {
 	if p := g.Process; p != nil {
 		e.Pid, e.Start, e.User, e.File, e.Ended = p.ID.Pid, p.ID.Start, p.User, p.File, p.Ended != 0
 		for _, up := range m.Lineage(p.ID)[1:] {
-			e.Lineage = append(e.Lineage, up.Title())
+			title := up.Title()
+			if up.Ended != 0 {
+				title += endedMark
+			}
+			e.Lineage = append(e.Lineage, title)
 		}
 	}
 	return e

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/forktrace/forktrace/internal/host"
@@ -77,7 +78,41 @@ const shownLimits = 3
 
 // FrameOf makes what is shown of a sample, with the limits as they are now.
 func (s *Sampler) FrameOf(sample *Sample, at time.Time) *Frame {
-	f := s.Frame(sample, at, host.ReadMachine(), Nearest(s.Limits(sample), shownLimits))
+	limits := s.Limits(sample)
+	f := s.Frame(sample, at, host.ReadMachine(), Nearest(limits, shownLimits))
 	f.NotSeen = s.Blind()
+	f.addCauses(append(MachineLimits(), limits...))
+	s.addParents(f)
 	return f
+}
+
+// addParents tells for the processes shown whose creator has ended to whom the kernel gave
+// them: to another thread of it, the nearest subreaper, or the first process of the pid
+// namespace (kernel/exit.c, find_new_reaper).
+func (s *Sampler) addParents(f *Frame) {
+	for _, by := range []By{ByProcess, ByAncestor} {
+		for i := range f.Groups[by] {
+			e := &f.Groups[by][i]
+			p := s.Process(tracer.ProcessID{Pid: e.Pid, Start: e.Start})
+			if p == nil || p.Ended != 0 {
+				continue
+			}
+			if up := s.Process(p.Parent); up != nil && up.Ended == 0 {
+				continue
+			}
+			if pid, ok := host.Parent(e.Pid); ok && pid != p.Parent.Pid {
+				e.Parent = s.title(pid)
+			}
+		}
+	}
+}
+
+// title is the name and number of a process that lives.
+func (s *Sampler) title(pid uint32) string {
+	for _, p := range s.known {
+		if p.ID.Pid == pid && p.Ended == 0 {
+			return p.Title()
+		}
+	}
+	return nameOf(nil, pid) + "(" + strconv.FormatUint(uint64(pid), 10) + ")"
 }

@@ -112,16 +112,26 @@ func ProcessLimit(pid uint32) (uint64, bool) {
 
 // StartTicks is when a process started, in hundredths of a second since boot: field 22 of
 // /proc/PID/stat. It tells whether a number still belongs to the same process.
-func StartTicks(pid uint32) (uint64, bool) {
+func StartTicks(pid uint32) (uint64, bool) { return statField(pid, 22) }
+
+// Parent is the parent that a process has now: field 4 of /proc/PID/stat.
+func Parent(pid uint32) (uint32, bool) {
+	n, ok := statField(pid, 4)
+	return uint32(n), ok
+}
+
+// statField reads a number of /proc/PID/stat (proc_pid_stat(5)), which counts from 1.
+func statField(pid uint32, field int) (uint64, bool) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, false
 	}
+	const afterName = 3 // the name, which may hold anything, is the second
 	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(f) < 20 {
+	if field < afterName || len(f) <= field-afterName {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(f[19], 10, 64)
+	n, err := strconv.ParseUint(f[field-afterName], 10, 64)
 	return n, err == nil
 }
 

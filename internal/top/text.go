@@ -13,7 +13,7 @@ import (
 	"github.com/forktrace/forktrace/internal/activity"
 )
 
-const tableHead = " CREATE/S SHARE  FAIL/S ERRNO  LIVED  EXEC     PID USER     NAME"
+const tableHead = " CREATE/S SHARE  FAIL/S WHY      LIVED  EXEC     PID USER     NAME"
 
 // nameWidth is the room for names, and whether there is any for ancestors.
 func nameWidth(width int) (n int, ancestors bool) {
@@ -49,15 +49,22 @@ func RowLine(e *activity.Entry, width int) string {
 	if e.ExecPart != nil {
 		exec = fmt.Sprintf("%.0f%%", 100**e.ExecPart)
 	}
-	reason := e.Reason
-	if reason == "" {
-		reason = "-"
-	}
-	s := fmt.Sprintf(" %8s %4.0f%% %7s %-6s %6s %4s %7s %s ", shortNumber(e.Rate), 100*e.Share, shortNumber(e.FailRate), reason, lived, exec, pid, pad(safe(e.User), 8))
+	s := fmt.Sprintf(" %8s %4.0f%% %7s %-8s %6s %4s %7s %s ", shortNumber(e.Rate), 100*e.Share, shortNumber(e.FailRate), why(e), lived, exec, pid, pad(safe(e.User), 8))
 	if !ancestors {
 		return s + safe(e.Name)
 	}
 	return s + pad(safe(e.Name), n) + " " + lineage(e)
+}
+
+// why is the limit or, where none is known, the errno that most failures are owed to.
+func why(e *activity.Entry) string {
+	switch {
+	case e.Cause != nil:
+		return e.Cause.Short
+	case e.Reason != "":
+		return e.Reason
+	}
+	return "-"
 }
 
 // lineage tells the ancestors, and first whose it all is.
@@ -84,6 +91,9 @@ func detail(e *activity.Entry, rates []float64) []string {
 		fmt.Sprintf("  %.1f%% of all creations and failures of the machine, by %d process(es)", 100*e.Share, e.Processes),
 		fmt.Sprintf("  children: %d ended, %d of them with another status than 0; %d executed a program", e.Exits, e.Nonzero, e.Execs),
 	}
+	if c := e.Cause; c != nil {
+		lines = append(lines, fmt.Sprintf("  refused most likely by %s of %s: %d of %d in use", c.Name, safe(c.Where), *c.Used, *c.Max))
+	}
 	if e.CopyMean > 0 {
 		lines = append(lines, fmt.Sprintf("  the kernel took %s for each, at most %s", shortDuration(time.Duration(e.CopyMean)), shortDuration(time.Duration(e.CopyMost))))
 	}
@@ -101,6 +111,9 @@ func detail(e *activity.Entry, rates []float64) []string {
 	}
 	if e.Owner != "" {
 		lines = append(lines, "  belongs to "+safe(e.Owner))
+	}
+	if e.Parent != "" {
+		lines = append(lines, "  its creator has ended; it was given to "+safe(e.Parent))
 	}
 	lines = append(lines, "", "  created by:")
 	for i := len(e.Lineage) - 1; i >= 0; i-- {

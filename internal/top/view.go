@@ -142,10 +142,11 @@ var helpLines = []string{
 	"",
 	"  CREATE/S   processes and threads that it created in the last second",
 	"  SHARE      of all creations and failures of the machine",
-	"  FAIL/S     creations that failed, and the errno that most of them had",
+	"  FAIL/S     creations that failed",
+	"  WHY        the limit that most likely refused them, or the errno of most",
 	"  LIVED      half of its children that ended had lived less than this",
 	"  EXEC       of the processes it created, so many executed a program",
-	"  ANCESTORS  who created it, and who created that; gone ones too",
+	"  ANCESTORS  who created it, and who created that; † has ended",
 }
 
 // helpText is the help, and what this kernel does not let be seen, in whole.
