@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/forktrace/forktrace/internal/activity"
 	"github.com/forktrace/forktrace/internal/testkit"
 )
 
@@ -35,6 +37,36 @@ func TestTopJSON(t *testing.T) {
 	cause := []byte(`"main_cause":{"name":"pids.max","where":"` + path + `"`)
 	if n != 3 || !bytes.Contains(out, []byte(path)) || !bytes.Contains(out, []byte(`"main_errno":"EAGAIN"`)) || !bytes.Contains(out, cause) {
 		t.Errorf("%d lines: %s", n, out)
+	}
+}
+
+// TestTopOrphan: whose creator has ended is told, and to whom the kernel gave it.
+func TestTopOrphan(t *testing.T) {
+	testkit.NeedRoot(t)
+	args := append([]string{"top", "-b", "20", "-i", "500ms", "--format", "json"}, testkit.PlanArgs()...)
+	cmd := exec.Command(testkit.Forktrace(t), args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	frames := json.NewDecoder(out)
+	for n := 0; ; n++ {
+		var f activity.Frame
+		if err := frames.Decode(&f); err != nil {
+			t.Fatalf("no orphan in %d frames: %v", n, err)
+		}
+		if n == 0 { // now that its creation will be seen
+			testkit.Output(t, exec.Command("sh", "-c", "(for i in $(seq 150); do sleep 0.05; done) >/dev/null 2>&1 &"))
+		}
+		for _, e := range f.Groups[activity.ByProcess] {
+			if e.Name == "sh" && e.Parent != "" && len(e.Lineage) > 0 && strings.HasPrefix(e.Lineage[0], "sh(") && strings.HasSuffix(e.Lineage[0], "†") {
+				return
+			}
+		}
 	}
 }
 
