@@ -194,7 +194,10 @@ func ExitStatus(t testing.TB, err error) int {
 // Eventually waits until a condition holds: until check returns nil.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	const often, seldom = 2 * time.Millisecond, 50 * time.Millisecond
+	pause := often // longer and longer: on one emulated processor asking slows what is waited for
+	for end := time.Now().Add(patience); ; time.Sleep(pause) {
+		pause = min(pause+pause/4, seldom)
 		err := check()
 		if err == nil {
 			return
