@@ -4,6 +4,7 @@ package activity
 
 import (
 	"cmp"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -70,6 +71,10 @@ func (s *Sampler) Limits(sample *Sample) []host.Limit {
 // pidnsPlace and the inode number: Limit.Where of a pid namespace.
 const pidnsPlace = "pid namespace "
 
+// pidnsMatters is the used part of a pid namespace's numbers from which on it is told: most
+// have millions and use a few.
+const pidnsMatters = 0.1
+
 // pidnsLimits are those of pid namespaces: each has as many numbers as its pid_max allows,
 // or the machine's, from 1 on.
 func pidnsLimits(uses []tracer.PidnsUse) (limits []host.Limit) {
@@ -78,8 +83,8 @@ func pidnsLimits(uses []tracer.PidnsUse) (limits []host.Limit) {
 		if most == 0 {
 			most = host.ReadMachine().PidMax
 		}
-		if most > 0 {
-			most--
+		most-- // 0 is nobody's
+		if float64(used) >= pidnsMatters*float64(most) && most < math.MaxUint32 {
 			limits = append(limits, host.Limit{
 				Name: LimitPidMax, Where: pidnsPlace + strconv.FormatUint(uint64(use.Inum), 10), Max: &most, Used: &used,
 			})

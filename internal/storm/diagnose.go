@@ -72,7 +72,7 @@ type diagnosing struct {
 	outside  *activity.Sample
 	ancestor *activity.Process
 	attempts float64 // of the machine
-	grows    bool    // more and more tasks
+	remedy   remedy
 }
 
 // Diagnose explains a sample.
@@ -92,7 +92,7 @@ func Diagnose(m *activity.Meter, s *activity.Sample, known *Known) *Diagnosis {
 		}
 	}
 	d.Facts = factsOf(m, d.inside.Rows, d.Seconds)
-	d.Shape, d.grows = Shape(&d.Facts)
+	d.Shape, d.remedy = Shape(&d.Facts)
 	d.findOwner(&known.Place, target)
 	d.findCulprits(known)
 	d.findVictims()
@@ -173,7 +173,7 @@ func (d *diagnosing) findOwner(where *Place, target *activity.Process) {
 	if p.Share < most { // not one service's doing
 		c = &activity.Cgroup{}
 	}
-	d.Next = where.next(c, target, d.grows)
+	d.Next = where.next(c, target, d.remedy)
 }
 
 // findCulprits finds who uses up the nearest limit, and who creates much.

@@ -19,18 +19,17 @@ type Place struct{ Root string }
 const tasksMax = 100
 
 // next is the command that would contain what a cgroup or a process does, and can be taken
-// back: nothing is killed. Where tasks grow in number a limit does, where few are replaced
-// over and over only a stop. It is never run.
-func (w *Place) next(c *activity.Cgroup, origin *activity.Process, grows bool) string {
+// back: nothing is killed. It is never run.
+func (w *Place) next(c *activity.Cgroup, origin *activity.Process, r remedy) string {
 	switch {
 	case c.Runtime == "docker" || c.Runtime == "podman":
 		return c.Runtime + " pause " + quote(c.Container)
 	case c.UserUnit != "":
-		return "systemctl --user --machine=" + c.UID + "@ " + containUnit(c.UserUnit, grows)
+		return "systemctl --user --machine=" + c.UID + "@ " + containUnit(c.UserUnit, r)
 	case c.Unit != "":
-		return "systemctl " + containUnit(c.Unit, grows)
+		return "systemctl " + containUnit(c.Unit, r)
 	}
-	if s := w.contain(c.Path); s != "" {
+	if s := w.contain(c.Path, r); s != "" {
 		return s
 	}
 	if origin != nil && origin.Ended == 0 {
@@ -39,22 +38,25 @@ func (w *Place) next(c *activity.Cgroup, origin *activity.Process, grows bool) s
 	return ""
 }
 
-func containUnit(unit string, grows bool) string {
-	if grows {
+func containUnit(unit string, r remedy) string {
+	if r == limited {
 		return fmt.Sprintf("set-property --runtime %s TasksMax=%d", quote(unit), tasksMax)
 	}
 	return "kill --signal=STOP " + quote(unit) + "   # --signal=CONT lets it go on"
 }
 
 // contain stops a cgroup that no manager owns, by the file that it has. The root of the
-// hierarchy holds everybody and is left alone.
-func (w *Place) contain(path string) string {
+// hierarchy holds everybody and is left alone. Version 1 has a limit only, on this hierarchy.
+func (w *Place) contain(path string, r remedy) string {
 	if w.Root == "" || path == "" || path == "/" {
 		return ""
 	}
-	for _, c := range []struct{ file, value string }{{"cgroup.freeze", "1"}, {"pids.max", "0"}} {
+	for _, c := range []struct {
+		file, value string
+		freezes     bool
+	}{{"cgroup.freeze", "1", true}, {"pids.max", "0", false}} {
 		file := filepath.Join(w.Root, path, c.file)
-		if _, err := os.Stat(file); err == nil {
+		if _, err := os.Stat(file); err == nil && (c.freezes || r != frozen) {
 			return "echo " + c.value + " > " + quote(file)
 		}
 	}

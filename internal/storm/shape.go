@@ -47,42 +47,51 @@ func part(a, b uint64) float64 {
 // quiet is the number of attempts a second below which nothing has a shape.
 const quiet = 20
 
+// remedy says what keeps a shape from going on.
+type remedy int
+
+const (
+	limited remedy = iota // tasks are more and more: a limit on their number
+	stopped               // few tasks are replaced over and over: a stop, or a limit of none
+	frozen                // attempts are refused or given up already: only a stop
+)
+
 // shapes is the table of shapes: the first whose predicate holds is the one.
 var shapes = []struct {
-	name  string
-	grows bool // tasks are more and more, and not replaced
-	holds func(*Facts) bool
+	name   string
+	remedy remedy
+	holds  func(*Facts) bool
 }{
-	{"quiet", false, func(f *Facts) bool { return f.attempts() < quiet*max(f.Seconds, 1) }},
-	{"livelocked fork", false, func(f *Facts) bool { return float64(f.Failed[tracer.CensusRestarted]) > f.attempts()/2 }},
-	{"fork bomb", true, func(f *Facts) bool {
+	{"quiet", stopped, func(f *Facts) bool { return f.attempts() < quiet*max(f.Seconds, 1) }},
+	{"livelocked fork", frozen, func(f *Facts) bool { return float64(f.Failed[tracer.CensusRestarted]) > f.attempts()/2 }},
+	{"fork bomb", limited, func(f *Facts) bool {
 		return f.Creators >= 10 && f.Selfmade*2 >= f.Creators && f.processes() > f.Forks()/2
 	}},
-	{"retry loop", false, func(f *Facts) bool { return float64(f.refusals()) >= f.attempts()/2 && f.refusals() >= 10 }},
-	{"io-worker explosion", true, func(f *Facts) bool { return part(f.Created[tracer.CensusIOWorker], f.Forks()) > 0.5 }},
-	{"thread leak", true, func(f *Facts) bool {
+	{"retry loop", frozen, func(f *Facts) bool { return float64(f.refusals()) >= f.attempts()/2 && f.refusals() >= 10 }},
+	{"io-worker explosion", limited, func(f *Facts) bool { return part(f.Created[tracer.CensusIOWorker], f.Forks()) > 0.5 }},
+	{"thread leak", limited, func(f *Facts) bool {
 		threads := f.Created[tracer.CensusThread]
 		return part(threads, f.Forks()) > 0.6 && f.ThreadExits < threads/2
 	}},
-	{"thread churn", false, func(f *Facts) bool { return part(f.Created[tracer.CensusThread], f.Forks()) > 0.6 }},
-	{"respawn loop", false, func(f *Facts) bool {
+	{"thread churn", stopped, func(f *Facts) bool { return part(f.Created[tracer.CensusThread], f.Forks()) > 0.6 }},
+	{"respawn loop", stopped, func(f *Facts) bool {
 		return f.Creators <= 3 && part(f.Execs, f.processes()) > 0.5 && part(f.Nonzero, f.Exits) > 0.5 && part(f.SameExecs, f.Execs) > 0.8
 	}},
-	{"process leak", true, func(f *Facts) bool { return f.processes() > 0 && f.Exits < f.processes()/2 }},
-	{"job fan-out", true, func(f *Facts) bool { return f.Creators > 3 && part(f.Execs, f.processes()) > 0.3 }},
-	{"exec churn", false, func(f *Facts) bool { return part(f.Execs, f.processes()) > 0.5 }},
-	{"fork churn", false, func(f *Facts) bool { return f.processes() > 0 }},
-	{"unknown", true, func(*Facts) bool { return true }},
+	{"process leak", limited, func(f *Facts) bool { return f.processes() > 0 && f.Exits < f.processes()/2 }},
+	{"job fan-out", limited, func(f *Facts) bool { return f.Creators > 3 && part(f.Execs, f.processes()) > 0.3 }},
+	{"exec churn", stopped, func(f *Facts) bool { return part(f.Execs, f.processes()) > 0.5 }},
+	{"fork churn", stopped, func(f *Facts) bool { return f.processes() > 0 }},
+	{"unknown", limited, func(*Facts) bool { return true }},
 }
 
-// Shape names the shape of what was measured, and says whether tasks become more with it.
-func Shape(f *Facts) (name string, grows bool) {
+// Shape names the shape of what was measured, and says what keeps it from going on.
+func Shape(f *Facts) (name string, r remedy) {
 	for _, s := range shapes {
 		if s.holds(f) {
-			return s.name, s.grows
+			return s.name, s.remedy
 		}
 	}
-	return "", false
+	return "", stopped
 }
 
 // Numbers are the facts on which the shape rests.

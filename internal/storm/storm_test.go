@@ -147,7 +147,7 @@ func TestNext(t *testing.T) {
 		"/":                                                         "kill -STOP 9 ",
 	} {
 		c := &activity.Cgroup{Path: path, Attribution: host.Attribute(path)}
-		if got := w.next(c, origin, true); !strings.HasPrefix(got, want) {
+		if got := w.next(c, origin, limited); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s, not %s", path, got, want)
 		}
 	}
@@ -155,12 +155,12 @@ func TestNext(t *testing.T) {
 		"/system.slice/bad.service":                                 "systemctl kill --signal=STOP bad.service ",
 		"/user.slice/user-7.slice/user@7.service/app.slice/b.scope": "systemctl --user --machine=7@ kill --signal=STOP b.scope ",
 	} {
-		if got := w.next(&activity.Cgroup{Path: path, Attribution: host.Attribute(path)}, origin, false); !strings.HasPrefix(got, want) {
+		if got := w.next(&activity.Cgroup{Path: path, Attribution: host.Attribute(path)}, origin, stopped); !strings.HasPrefix(got, want) {
 			t.Errorf("%s of replaced tasks: %s, not %s", path, got, want)
 		}
 	}
 	origin.Ended = 1
-	if got := w.next(&activity.Cgroup{Path: "/"}, origin, true); got != "" {
+	if got := w.next(&activity.Cgroup{Path: "/"}, origin, limited); got != "" {
 		t.Errorf("of who has ended: %s", got)
 	}
 }
