@@ -19,3 +19,8 @@ var ActivitySchema []byte
 //
 //go:embed schema-doctor.json
 var DoctorSchema []byte
+
+// Verifier is docs/verifier.md: what each kernel's verifier makes of the programs.
+//
+//go:embed verifier.md
+var Verifier string

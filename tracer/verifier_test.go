@@ -4,10 +4,16 @@ package tracer
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
 
+	"github.com/forktrace/forktrace/docs"
 	"github.com/forktrace/forktrace/internal/testkit"
 )
 
@@ -56,8 +62,36 @@ func report(t *testing.T, name string, p *ebpf.Program) {
 		return // before 5.16
 	}
 	fmt.Printf("STAT verified.%s=%d\n", name, n)
-	const most = 100000
+	const most = 100_000
 	if n > most {
 		t.Errorf("%s: %d instructions verified, more than %d", name, n, most)
 	}
+	if was, ok := recorded(t)[name]; ok && int(n) > was+was/4 {
+		t.Errorf("%s: %d instructions verified, a quarter more than the %d of docs/verifier.md", name, n, was)
+	}
+}
+
+// recorded are the numbers of docs/verifier.md for this kernel's series; nil if there are none.
+func recorded(t *testing.T) map[string]int {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	release := strings.SplitN(unix.ByteSliceToString(u.Release[:]), ".", 3)
+	column := runtime.GOARCH + "/" + strings.Join(release[:2], ".")
+	at := -1
+	numbers := map[string]int{}
+	for line := range strings.Lines(docs.Verifier) {
+		f := strings.Fields(line)
+		switch {
+		case len(f) > 0 && f[0] == "VERIFIED":
+			at = slices.Index(f, column)
+		case at > 0 && at < len(f):
+			if n, err := strconv.Atoi(f[at]); err == nil {
+				numbers[f[0]] = n
+			}
+		}
+	}
+	return numbers
 }

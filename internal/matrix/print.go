@@ -23,6 +23,7 @@ func printReports(w io.Writer, reports []kernelReport, o reportOptions) bool {
 	if o.verbose {
 		printNotes(w, reports)
 	}
+	printVerified(w, reports)
 	printFailures(w, reports)
 	var sum counts
 	gaps := 0

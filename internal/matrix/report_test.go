@@ -20,9 +20,9 @@ func sampleReports() []kernelReport {
 						{Name: "TestA", Outcome: passed}, {Name: "TestB", Outcome: failed},
 						{Name: "TestC", Outcome: skipped, Needs: "fentry"}, {Name: "TestD", Outcome: unfinished},
 					},
-					Traits: map[string]string{"btf": "yes"},
+					Traits: map[string]string{"btf": "yes"}, Stats: map[string]string{"verified.sys_exit": "90", "verified.census_exec": "156"},
 				},
-				{Suite: "cmd/forktrace", Plan: "auto", Log: "001.log", Status: "2", started: true},
+				{Suite: "cmd/forktrace", Plan: "auto", Log: "001.log", Status: "2", started: true, Stats: map[string]string{"verified.sys_exit": "100"}},
 			},
 		},
 		{
@@ -40,7 +40,16 @@ const wantReport = `KERNEL  ARCH   RELEASE   PLAN  SUITE          PASS  FAIL  SK
 
 6.12 amd64, plan auto, suite tracer:
   trait btf=yes
+  stat verified.census_exec=156
+  stat verified.sys_exit=90
   lacks fentry (1 skipped)
+
+6.12 amd64, plan auto, suite cmd/forktrace:
+  stat verified.sys_exit=100
+
+VERIFIED     amd64/6.12
+census_exec  156
+sys_exit     100
 
 FAILED on 6.12 amd64 (logs in /logs):
   plan auto, suite tracer: TestB
