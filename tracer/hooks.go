@@ -3,7 +3,9 @@
 package tracer
 
 import (
+	"cmp"
 	"runtime"
+	"slices"
 )
 
 // Need is something that a trace wants to know.
@@ -83,166 +85,127 @@ var allRefusals = []Need{NeedRefused, NeedClone3, NeedSeccomp}
 // a plain kretprobe comes before kprobe.multi: up to 6.13 the latter tracks two calls for
 // each processor (kernel/trace/fprobe.c), the former at least ten (kernel/kprobes.c), and
 // what is beyond is missed.
-var Hooks = []Hook{
-	{
-		Name: "tracepoint/task_newtask", Need: NeedCreated, Program: "task_newtask_classic", attach: attachNewtask,
-		rather: (*kernelSide).ratherTracing,
-		Gives:  "the same as tp_btf/task_newtask, also of creations that preempt one another inside it",
-		Cost:   "each creation, some two thirds of a microsecond",
-	},
-	{
-		Name: "tp_btf/task_newtask", Need: NeedCreated, Program: "task_newtask", attach: attachBTF,
-		Gives: "every success, from every creator, with the observation of the child before it runs",
-		Cost:  "each creation, some half a microsecond",
-	},
-	{
-		Name: "tp_btf/task_newtask (before 5.15)", Need: NeedCreated, Program: "task_newtask_old", attach: attachBTF,
-		Gives: "the same where helpers are missing",
-		Cost:  "each creation, some two microseconds",
-	},
+var Hooks = slices.Concat(
+	[]Hook{
+		{
+			Name: "tracepoint/task_newtask", Need: NeedCreated, Program: "task_newtask_classic", attach: attachNewtask,
+			rather: (*kernelSide).ratherTracing,
+			Gives:  "the same as tp_btf/task_newtask, also of creations that preempt one another inside it",
+			Cost:   "each creation, some two thirds of a microsecond",
+		},
+		{
+			Name: "tp_btf/task_newtask", Need: NeedCreated, Program: "task_newtask", attach: attachBTF,
+			Gives: "every success, from every creator, with the observation of the child before it runs",
+			Cost:  "each creation, some half a microsecond",
+		},
+		{
+			Name: "tp_btf/task_newtask (before 5.15)", Need: NeedCreated, Program: "task_newtask_old", attach: attachBTF,
+			Gives: "the same where helpers are missing",
+			Cost:  "each creation, some two microseconds",
+		},
 
-	{
-		Name: "fentry/copy_process", Plan: PlanTrampoline, Need: NeedRequest, Program: "copy_process_fentry",
-		Symbol: "copy_process", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesRequest, Cost: payCreation,
+		{
+			Name: "fentry/copy_process", Plan: PlanTrampoline, Need: NeedRequest, Program: "copy_process_fentry",
+			Symbol: "copy_process", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesRequest, Cost: payCreation,
+		},
+		{
+			Name: "kprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
+			Symbol: "copy_process", attach: attachKprobeMulti, Gives: givesRequest, Cost: payCreation,
+		},
+		{
+			Name: "kprobe/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
+			Symbol: "copy_process", attach: attachKprobe, Gives: givesRequest, Cost: payCreation,
+		},
 	},
-	{
-		Name: "kprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
-		Symbol: "copy_process", attach: attachKprobeMulti, Gives: givesRequest, Cost: payCreation,
+	onReturn(Hook{Need: NeedFailed, Symbol: "copy_process", Gives: givesFailure}, "copy_process", payFailure, payCreation),
+	[]Hook{
+		{
+			Name: "syscalls:sys_exit_{clone,clone3,fork,vfork}", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
+			Program: "syscalls_sys_exit", attach: attachSyscallExits,
+			Gives: "every failing system call of the four with its errno",
+			Lacks: "failures of kernel tasks (threads, user-mode helpers, io and vhost workers) and of 32-bit programs; the layer that refused; how long vfork suspends creators",
+			Cost:  "some 30 to 60 ns for every system call of the machine",
+		},
+		{
+			Name: "tp_btf/sys_exit", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
+			Program: "sys_exit", attach: attachBTF,
+			Gives: "every failing system call of the four with its errno, those of 32-bit programs too",
+			Lacks: "failures of kernel tasks (threads, user-mode helpers, io and vhost workers); the layer that refused; how long vfork suspends creators",
+			Cost:  "some 70 to 140 ns for every system call of the machine",
+		},
 	},
-	{
-		Name: "kprobe/copy_process", Plan: PlanKprobe, Need: NeedRequest, Program: "copy_process_kprobe",
-		Symbol: "copy_process", attach: attachKprobe, Gives: givesRequest, Cost: payCreation,
-	},
+	onReturn(Hook{Need: NeedRefused, Symbol: "kernel_clone", Gives: givesRefused}, "kernel_clone", payFailure, payCreation),
+	onReturn(Hook{Name: "sys_clone3", Need: NeedClone3, Symbol: clone3Symbol, Gives: givesClone3}, "clone3", payFailure, payCreation),
+	onReturn(Hook{Need: NeedSeccomp, Symbol: "__secure_computing", Gives: givesSeccomp}, "secure_computing", payFiltered, payFiltered),
+	onReturn(Hook{Need: NeedSeccomp, Symbol: "__seccomp_permit_syscall", Gives: givesSeccomp}, "seccomp_permit", payFiltered, payFiltered),
+	[]Hook{
+		{
+			Name: "tracepoint/sched_process_exit", Need: NeedExited, Program: "sched_process_exit_classic", attach: attachSchedExit,
+			rather: (*kernelSide).ratherTracing,
+			Gives:  "the same as tp_btf/sched_process_exit, also of ends that preempt one another",
+			Cost:   "each exit of a task, some tens of nanoseconds",
+		},
+		{
+			Name: "tp_btf/sched_process_exit", Need: NeedExited, Program: "sched_process_exit", attach: attachBTF,
+			Gives: "when a followed process ends, so that its number can be reused by another",
+			Cost:  "each exit of a task, some tens of nanoseconds",
+		},
 
-	{
-		Name: "fexit/copy_process", Plan: PlanTrampoline, Need: NeedFailed, Program: "copy_process_fexit",
-		Symbol: "copy_process", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesFailure, Cost: payFailure,
-	},
-	{
-		Name: "kretprobe/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
-		Symbol: "copy_process", attach: attachKretprobe, Gives: givesFailure, Cost: payCreation,
-	},
-	{
-		Name: "kretprobe.multi/copy_process", Plan: PlanKprobe, Need: NeedFailed, Program: "copy_process_kretprobe",
-		Symbol: "copy_process", attach: attachKretprobeMulti, Gives: givesFailure, Cost: payCreation,
-	},
-	{
-		Name: "syscalls:sys_exit_{clone,clone3,fork,vfork}", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
-		Program: "syscalls_sys_exit", attach: attachSyscallExits,
-		Gives: "every failing system call of the four with its errno",
-		Lacks: "failures of kernel tasks (threads, user-mode helpers, io and vhost workers) and of 32-bit programs; the layer that refused; how long vfork suspends creators",
-		Cost:  "some 30 to 60 ns for every system call of the machine",
-	},
-	{
-		Name: "tp_btf/sys_exit", Plan: PlanTracepoint, Need: NeedFailed, Covers: allRefusals,
-		Program: "sys_exit", attach: attachBTF,
-		Gives: "every failing system call of the four with its errno, those of 32-bit programs too",
-		Lacks: "failures of kernel tasks (threads, user-mode helpers, io and vhost workers); the layer that refused; how long vfork suspends creators",
-		Cost:  "some 70 to 140 ns for every system call of the machine",
-	},
+		{
+			Name: "kprobe.multi/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
+			attach: attachStagesMulti, Gives: givesStages, Cost: payStages,
+		},
+		{
+			Name: "kprobe/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
+			attach: attachStagesEach, Gives: givesStages, Cost: payStages,
+		},
 
-	{
-		Name: "fexit/kernel_clone", Plan: PlanTrampoline, Need: NeedRefused, Program: "kernel_clone_fexit",
-		Symbol: "kernel_clone", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesRefused, Cost: payFailure,
-	},
-	{
-		Name: "kretprobe/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
-		Symbol: "kernel_clone", attach: attachKretprobe, Gives: givesRefused, Cost: payCreation,
-	},
-	{
-		Name: "kretprobe.multi/kernel_clone", Plan: PlanKprobe, Need: NeedRefused, Program: "kernel_clone_kretprobe",
-		Symbol: "kernel_clone", attach: attachKretprobeMulti, Gives: givesRefused, Cost: payCreation,
-	},
+		{
+			Name: "tracepoint/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit_classic", attach: attachSchedExit,
+			rather: (*kernelSide).ratherTracing,
+			Gives:  "the end of every task, its status and how long it lived, also of those that preempt one another",
+			Cost:   payEnd,
+		},
+		{
+			Name: "tp_btf/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit", attach: attachBTF,
+			Gives: "the end of every task, its status and how long it lived",
+			Cost:  payEnd,
+		},
+		{
+			Name: "tp_btf/sched_process_exit (census, before 5.12)", Need: NeedEnds, Program: "census_exit_old", attach: attachBTF,
+			Gives: "the same; of two threads that end a process at once, both may be counted",
+			Cost:  payEnd,
+		},
 
-	{
-		Name: "fexit/sys_clone3", Plan: PlanTrampoline, Need: NeedClone3, Program: "clone3_fexit",
-		Symbol: clone3Symbol, attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesClone3, Cost: payFailure,
-	},
-	{
-		Name: "kretprobe/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
-		Symbol: clone3Symbol, attach: attachKretprobe, Gives: givesClone3, Cost: payCreation,
-	},
-	{
-		Name: "kretprobe.multi/sys_clone3", Plan: PlanKprobe, Need: NeedClone3, Program: "clone3_kretprobe",
-		Symbol: clone3Symbol, attach: attachKretprobeMulti, Gives: givesClone3, Cost: payCreation,
-	},
+		{
+			Name: "tp_btf/sched_process_exec", Need: NeedExecs, Program: "census_exec", attach: attachBTF,
+			Gives: "every program that is executed, with its path", Cost: payExec,
+		},
+		{
+			Name: "tracepoint/sched_process_exec", Need: NeedExecs, Program: "census_exec_classic", attach: attachSchedExec,
+			Gives: "every program that is executed", Lacks: "the paths of executed programs", Cost: payExec,
+		},
 
-	{
-		Name: "fexit/__secure_computing", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "secure_computing_fexit",
-		Symbol: "__secure_computing", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesSeccomp, Cost: payFiltered,
+		{
+			Name: "iter/task", Need: NeedExisting, Program: "census_task", attach: attachIterator,
+			Gives: "parents, names and start times of all processes, at once", Cost: "nobody but forktrace, once",
+		},
 	},
-	{
-		Name: "kretprobe/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
-		Symbol: "__secure_computing", attach: attachKretprobe, Gives: givesSeccomp, Cost: payFiltered,
-	},
-	{
-		Name: "kretprobe.multi/__secure_computing", Plan: PlanKprobe, Need: NeedSeccomp, Program: "secure_computing_kretprobe",
-		Symbol: "__secure_computing", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
-	},
-	{
-		Name: "fexit/__seccomp_permit_syscall", Plan: PlanTrampoline, Need: NeedSeccomp, Program: "seccomp_permit_fexit",
-		Symbol: "__seccomp_permit_syscall", attach: attachTrampoline, rather: (*kernelSide).ratherProbes, Gives: givesSeccomp, Cost: payFiltered,
-	},
-	{
-		Name: "kretprobe/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
-		Symbol: "__seccomp_permit_syscall", attach: attachKretprobe, Gives: givesSeccomp, Cost: payFiltered,
-	},
-	{
-		Name: "kretprobe.multi/__seccomp_permit_syscall", Plan: PlanKprobe, Need: NeedSeccomp, Program: "seccomp_permit_kretprobe",
-		Symbol: "__seccomp_permit_syscall", attach: attachKretprobeMulti, Gives: givesSeccomp, Cost: payFiltered,
-	},
+)
 
-	{
-		Name: "tracepoint/sched_process_exit", Need: NeedExited, Program: "sched_process_exit_classic", attach: attachSchedExit,
-		rather: (*kernelSide).ratherTracing,
-		Gives:  "the same as tp_btf/sched_process_exit, also of ends that preempt one another",
-		Cost:   "each exit of a task, some tens of nanoseconds",
-	},
-	{
-		Name: "tp_btf/sched_process_exit", Need: NeedExited, Program: "sched_process_exit", attach: attachBTF,
-		Gives: "when a followed process ends, so that its number can be reused by another",
-		Cost:  "each exit of a task, some tens of nanoseconds",
-	},
-
-	{
-		Name: "kprobe.multi/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
-		attach: attachStagesMulti, Gives: givesStages, Cost: payStages,
-	},
-	{
-		Name: "kprobe/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
-		attach: attachStagesEach, Gives: givesStages, Cost: payStages,
-	},
-
-	{
-		Name: "tracepoint/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit_classic", attach: attachSchedExit,
-		rather: (*kernelSide).ratherTracing,
-		Gives:  "the end of every task, its status and how long it lived, also of those that preempt one another",
-		Cost:   payEnd,
-	},
-	{
-		Name: "tp_btf/sched_process_exit (census)", Need: NeedEnds, Program: "census_exit", attach: attachBTF,
-		Gives: "the end of every task, its status and how long it lived",
-		Cost:  payEnd,
-	},
-	{
-		Name: "tp_btf/sched_process_exit (census, before 5.12)", Need: NeedEnds, Program: "census_exit_old", attach: attachBTF,
-		Gives: "the same; of two threads that end a process at once, both may be counted",
-		Cost:  payEnd,
-	},
-
-	{
-		Name: "tp_btf/sched_process_exec", Need: NeedExecs, Program: "census_exec", attach: attachBTF,
-		Gives: "every program that is executed, with its path", Cost: payExec,
-	},
-	{
-		Name: "tracepoint/sched_process_exec", Need: NeedExecs, Program: "census_exec_classic", attach: attachSchedExec,
-		Gives: "every program that is executed", Lacks: "the paths of executed programs", Cost: payExec,
-	},
-
-	{
-		Name: "iter/task", Need: NeedExisting, Program: "census_task", attach: attachIterator,
-		Gives: "parents, names and start times of all processes, at once", Cost: "nobody but forktrace, once",
-	},
+// onReturn are the rows for the return of a function: by trampoline, kretprobe and
+// kprobe.multi. program begins the names of their programs; pays and probePays are who pays
+// for a trampoline and for probes. Without a name the hooks are called after the symbol.
+func onReturn(h Hook, program, pays, probePays string) []Hook {
+	name := cmp.Or(h.Name, h.Symbol)
+	fexit, kretprobe := h, h
+	fexit.Name, fexit.Plan, fexit.Program, fexit.Cost = "fexit/"+name, PlanTrampoline, program+"_fexit", pays
+	fexit.attach, fexit.rather = attachTrampoline, (*kernelSide).ratherProbes
+	kretprobe.Name, kretprobe.Plan, kretprobe.Program, kretprobe.Cost = "kretprobe/"+name, PlanKprobe, program+"_kretprobe", probePays
+	multi := kretprobe
+	kretprobe.attach = attachKretprobe
+	multi.Name, multi.attach = "kretprobe.multi/"+name, attachKretprobeMulti
+	return []Hook{fexit, kretprobe, multi}
 }
 
 // blindWithout says, for each need, what a trace cannot know when no hook serves it.

@@ -24,7 +24,7 @@ type program struct {
 var forktrace = program{
 	env: "FORKTRACE_BIN", name: "forktrace",
 	build: func(root, file string) *exec.Cmd {
-		cmd := exec.Command("go", "build", "-o", file, "./cmd/forktrace")
+		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", file, "./cmd/forktrace")
 		cmd.Dir, cmd.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 		return cmd
 	},
