@@ -55,13 +55,13 @@ func (s *Sampler) Limits(sample *Sample) []host.Limit {
 		if g.Cgroup != nil && g.Cgroup.Path != "" && s.Cgroups != nil {
 			limits = append(limits, s.Cgroups.PidsLimits(g.Cgroup.Path)...)
 		}
-		if p := s.living(g); p != nil {
+		if p := s.livingOf(g); p != nil {
 			limits = append(limits, host.MemoryLimits(p.ID.Pid)...)
 		}
 	}
 	groups = s.Groups(sample, ByUser)
 	for _, g := range groups[:min(limitsOf, len(groups))] {
-		if l, ok := s.userLimit(s.living(g)); ok {
+		if l, ok := s.userLimit(s.livingOf(g)); ok {
 			limits = append(limits, l)
 		}
 	}
@@ -93,9 +93,9 @@ func pidnsLimits(uses []tracer.PidnsUse) (limits []host.Limit) {
 	return limits
 }
 
-// living is a process of a group, or an ancestor in the same cgroup and of the same user,
+// livingOf is a process of a group, or an ancestor in the same cgroup and of the same user,
 // that has not ended; nil if there is none.
-func (s *Sampler) living(g *Group) *Process {
+func (s *Sampler) livingOf(g *Group) *Process {
 	for _, r := range g.Rows[:min(limitsOf, len(g.Rows))] {
 		line := s.Lineage(r.ID.Process)
 		for _, p := range line {
@@ -155,14 +155,20 @@ func (s *Sampler) Holders(l *host.Limit) []Holder {
 	return s.byName(tasks)
 }
 
-// byName puts tasks together by the names of their processes.
-func (s *Sampler) byName(tasks []host.Tasks) []Holder {
+// living are the processes that are known and have not ended, by their numbers.
+func (m *Meter) living() map[uint32]*Process {
 	living := map[uint32]*Process{}
-	for _, p := range s.known {
+	for _, p := range m.known {
 		if p.Ended == 0 {
 			living[p.ID.Pid] = p
 		}
 	}
+	return living
+}
+
+// byName puts tasks together by the names of their processes.
+func (s *Sampler) byName(tasks []host.Tasks) []Holder {
+	living := s.living()
 	holders, most := map[string]*Holder{}, map[string]uint64{}
 	for _, t := range tasks {
 		name := nameOf(living[t.Pid], t.Pid)

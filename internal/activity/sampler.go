@@ -90,6 +90,7 @@ func (s *Sampler) FrameOf(sample *Sample, at time.Time) *Frame {
 // them: to another thread of it, the nearest subreaper, or the first process of the pid
 // namespace (kernel/exit.c, find_new_reaper).
 func (s *Sampler) addParents(f *Frame) {
+	var living map[uint32]*Process
 	for _, by := range []By{ByProcess, ByAncestor} {
 		for i := range f.Groups[by] {
 			e := &f.Groups[by][i]
@@ -100,19 +101,14 @@ func (s *Sampler) addParents(f *Frame) {
 			if up := s.Process(p.Parent); up != nil && up.Ended == 0 {
 				continue
 			}
-			if pid, ok := host.Parent(e.Pid); ok && pid != p.Parent.Pid {
-				e.Parent = s.title(pid)
+			pid, ok := host.Parent(e.Pid)
+			if !ok || pid == p.Parent.Pid {
+				continue
 			}
+			if living == nil {
+				living = s.living()
+			}
+			e.Parent = nameOf(living[pid], pid) + "(" + strconv.FormatUint(uint64(pid), 10) + ")"
 		}
 	}
-}
-
-// title is the name and number of a process that lives.
-func (s *Sampler) title(pid uint32) string {
-	for _, p := range s.known {
-		if p.ID.Pid == pid && p.Ended == 0 {
-			return p.Title()
-		}
-	}
-	return nameOf(nil, pid) + "(" + strconv.FormatUint(uint64(pid), 10) + ")"
 }
