@@ -37,6 +37,9 @@ func checkProbe(t *testing.T, row *TraitInfo, release, arch string, root bool) {
 	for _, c := range p.Given.List() {
 		s.Set(c, true)
 	}
+	if p.Pids != nil {
+		s.Pids, s.PidLevels = p.Pids, uint8(len(p.Pids))
+	}
 	traits, err := TraitsOf(release, arch)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +103,7 @@ func TestTraitTable(t *testing.T) {
 		used |= Rules[i].Needs | Rules[i].Lacks
 	}
 	used |= TraitCheckpointRestore | TraitPidMaxPerNS | TraitTidChecksFirst // by set_tid's own checks
+	used |= TraitStackBySign                                                // by the stack's
 	if used != bits {
 		t.Errorf("traits of no use: %#x; without a row: %#x", bits&^used, used&^bits)
 	}
