@@ -45,12 +45,12 @@ func ruleTraits() []reportTrait {
 	var rows []reportTrait
 	for i := range decode.TraitTable {
 		info := &decode.TraitTable[i]
-		if info.Archs != nil && !slices.Contains(info.Archs, runtime.GOARCH) {
+		if !info.IsOf(runtime.GOARCH) {
 			continue
 		}
-		row := reportTrait{info.Name, traits&info.Trait != 0, info.Sentence, byRelease}
-		if slices.ContainsFunc(all, func(l verify.Learned) bool { return l.Trait == info && l.Probed != decode.Open }) {
-			row.By = byProbe
+		row := reportTrait{info.Name, traits&info.Trait != 0, info.Sentence, string(verify.ByRelease)}
+		if i := slices.IndexFunc(all, func(l verify.Learned) bool { return l.Trait == info }); i >= 0 {
+			row.By = string(all[i].By)
 		}
 		rows = append(rows, row)
 	}

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/forktrace/forktrace/decode"
 )
@@ -59,8 +58,8 @@ func New(e *Executor) (*Verifier, error) {
 	}
 	v := &Verifier{Executor: e, Traits: traits, root: privileged(), state: decode.OrdinaryState(privileged(), runtime.GOARCH)}
 	v.state.PageSize = uint64(os.Getpagesize())
-	if runtime.GOARCH == "amd64" && hasLA57() {
-		v.state.TaskSize = decode.TaskSizeAMD64LA57
+	if v.state.TaskSize, err = e.TaskSize(); err != nil {
+		return nil, err
 	}
 	v.state.Pids[0].PidMax = 0 // differs; no case asks for a number near it
 	readState(&v.state, "/proc")
@@ -74,26 +73,7 @@ func New(e *Executor) (*Verifier, error) {
 	} else if a.Errno != decode.EINVAL {
 		v.noClone3 = "clone3 is hidden, as a seccomp filter does: " + a.text()
 	}
-	return v, v.learnSpoilt()
-}
-
-// learnSpoilt finds out by a first fork that fails whether a pid namespace outlives it: no
-// request that is refused can tell.
-func (v *Verifier) learnSpoilt() error {
-	if !v.root {
-		return nil
-	}
-	r := clone(0)
-	a, err := v.Executor.Issue(&r, SetupSpoilt, "")
-	switch {
-	case err != nil || a.Unprepared != 0:
-		return err
-	case a.Errno == decode.ENOMEM:
-		v.Traits &^= decode.TraitPidNSRetry
-	case a.Errno == 0:
-		v.Traits |= decode.TraitPidNSRetry
-	}
-	return nil
+	return v, nil
 }
 
 // learnCreator finds out what is special about this process as a creator: it may be root of
@@ -120,13 +100,6 @@ func (v *Verifier) learnCreator() error {
 
 // wholeMap is the uid_map of the initial user namespace.
 var wholeMap = regexp.MustCompile(`^\s*0\s+0\s+4294967295\s*$`)
-
-// hasLA57 says whether the kernel uses five levels of page tables: it hides the flag of
-// the processor when it does not.
-func hasLA57() bool {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	return err == nil && strings.Contains(string(info), " la57 ")
-}
 
 // Root says whether cases run that need root.
 func (v *Verifier) Root() bool { return v.root }
