@@ -36,7 +36,7 @@ var derivedConditions = findDerived()
 func findDerived() (s ConditionSet) {
 	for c := range conditionCount {
 		if Conditions[c].Derived {
-			s = s.with(ConditionsOf(c))
+			s = s.With(ConditionsOf(c))
 		}
 	}
 	return s
@@ -72,7 +72,7 @@ func viewOf(r *Request, s *State, traits Traits) view {
 	if k.SetTidSize != 0 && k.SetTidSize <= setTidMax {
 		v.setTids(&k, s, traits)
 	} else {
-		v.known = v.known.with(tidConditions)
+		v.known = v.known.With(tidConditions)
 	}
 	return v
 }

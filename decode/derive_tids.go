@@ -5,7 +5,8 @@ package decode
 // tidConditions are those that set_tid, and nothing else, can make true in alloc_pid.
 var tidConditions = ConditionsOf(CondSetTidLevels, CondSetTidRange, CondSetTidNoInit, CondSetTidNoCap, CondSetTidBusy)
 
-func (s ConditionSet) with(t ConditionSet) ConditionSet {
+// With is the union of two sets.
+func (s ConditionSet) With(t ConditionSet) ConditionSet {
 	return ConditionSet{s[0] | t[0], s[1] | t[1]}
 }
 
@@ -33,7 +34,7 @@ func tidFails(check Condition, k *Request, s *State, traits Traits, i int) Truth
 // setTids finds the first check that set_tid fails, and sets its condition alone. If
 // that depends on what is not known, every check that may be the first stays open.
 func (v *view) setTids(k *Request, s *State, traits Traits) {
-	v.known = v.known.with(tidConditions)
+	v.known = v.known.With(tidConditions)
 	levels := tidLevels(k, s)
 	if levels == Open {
 		v.forget(CondSetTidLevels)

@@ -184,7 +184,7 @@ func (b *ruleBook) predict(v *view, traits Traits) Prediction {
 		}
 		switch applies, open := m.judge(v); applies {
 		case Open:
-			p.Open = p.Open.with(open)
+			p.Open = p.Open.With(open)
 		case Yes:
 			p.Rule = &b.rules[i]
 			if p.Open.Empty() {

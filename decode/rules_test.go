@@ -141,7 +141,7 @@ func TestRuleTable(t *testing.T) {
 			t.Errorf("row %d, %s can never apply", i, r.ID)
 		}
 		outside := false
-		for _, c := range r.When.with(r.Unless).List() {
+		for _, c := range r.When.With(r.Unless).List() {
 			outside = outside || !Conditions[c].Derived
 		}
 		if outside && r.Evidence == "" {

@@ -79,7 +79,7 @@ func (t *TraitInfo) holds(v KernelVersion, debian bool, arch string) bool {
 	if t.Debian {
 		return debian
 	}
-	return v.has(t.Since, t.Backports) && (t.Until == KernelVersion{} || v.before(t.Until))
+	return v.has(t.Since, t.Backports) && (t.Until == KernelVersion{} || v.Before(t.Until))
 }
 
 // List returns the rows of the traits in the set, in the order of the table.
