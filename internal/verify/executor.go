@@ -37,6 +37,9 @@ const (
 	callClone  = 1
 	callClone3 = 2
 
+	argsBad    = 1
+	argsAtEdge = 2
+
 	// Places in the executor's memory, as a request names them.
 	placePidfd  = 1
 	placeParent = 2
@@ -51,11 +54,11 @@ const (
 )
 
 type wireRequest struct {
-	args                           [12]uint64
-	size                           uint64
-	tids                           [4]int32
-	call, setup, badArgs, answered uint32
-	result, unprepared, seen       int64
+	args                         [12]uint64
+	size                         uint64
+	tids                         [4]int32
+	call, setup, where, answered uint32
+	result, unprepared, seen     int64
 }
 
 type shared struct {
@@ -340,8 +343,11 @@ func wireOf(r *decode.Request) wireRequest {
 		w.args = [12]uint64{0: r.Flags | r.ExitSignal, 1: parent, 5: r.Stack, 7: r.TLS}
 		return w
 	}
-	if r.ArgsFault == decode.Yes {
-		w.badArgs = 1
+	switch {
+	case r.ArgsFault == decode.Yes:
+		w.where = argsBad
+	case r.Tail == decode.TailFault:
+		w.where = argsAtEdge
 	}
 	w.args = [12]uint64{r.Flags, pidfd, placeChild, parent, r.ExitSignal, r.Stack, r.StackSize, r.TLS, tids, r.SetTidSize, r.Cgroup}
 	if r.Tail == decode.TailNonzero {

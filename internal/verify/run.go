@@ -61,7 +61,7 @@ func New(e *Executor) (*Verifier, error) {
 	if v.state.TaskSize, err = e.TaskSize(); err != nil {
 		return nil, err
 	}
-	v.state.Pids[0].PidMax = 0 // differs; no case asks for a number near it
+	v.state.Pids[0].PidMax = readPidMax("/proc")
 	readState(&v.state, "/proc")
 	if err := v.learnCreator(); err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (v *Verifier) learnCreator() error {
 		return err
 	}
 	may := decode.TruthOf(a.Errno != decode.EPERM)
-	v.state.Pids = []decode.PidNamespace{{CheckpointRestore: may, SysAdmin: may}}
+	v.state.Pids = []decode.PidNamespace{{PidMax: v.state.Pids[0].PidMax, CheckpointRestore: may, SysAdmin: may}}
 	return nil
 }
 
@@ -129,6 +129,17 @@ func (v *Verifier) adapt(c *Case) *Case {
 	return &adapted
 }
 
+// fit fills in what of a request depends on the machine.
+func (v *Verifier) fit(c *Case) *Case {
+	if c.Fit == nil {
+		return c
+	}
+	fitted := *c
+	c.Fit(&fitted.Request, &v.state)
+	fitted.Fit = nil
+	return &fitted
+}
+
 // cannot says why a case cannot be run here, "" if it can.
 func (v *Verifier) cannot(c *Case) string {
 	switch {
@@ -140,6 +151,12 @@ func (v *Verifier) cannot(c *Case) string {
 		return "this kernel has no CLONE_AUTOREAP"
 	case c.Setup&SetupPidMax != 0 && v.Traits&decode.TraitPidMaxPerNS == 0:
 		return "this kernel has one pid_max for all namespaces"
+	case c.Rule == usernsRule && v.Traits&decode.TraitUsernsSysctl == 0:
+		return "this kernel has no sysctl kernel.unprivileged_userns_clone"
+	case c.Rule == usernsRule && !v.state.True.Has(decode.CondUsernsCloneOff):
+		return "the sysctl kernel.unprivileged_userns_clone is 1, and is not for verify to change"
+	case c.Fit != nil && v.state.TaskSize == 0:
+		return "the end of user space is not known"
 	}
 	return ""
 }
@@ -148,7 +165,7 @@ func (v *Verifier) cannot(c *Case) string {
 func (v *Verifier) predictCase(c *Case) decode.Prediction {
 	state := v.state
 	state.Pids = slices.Clone(state.Pids)
-	c.Setup.apply(&state)
+	c.Setup.apply(&state, v.Traits)
 	for _, g := range slices.Concat(c.Given, cgroupKinds[c.Cgroup].given) {
 		state.Set(g, true)
 	}
@@ -165,7 +182,7 @@ func (v *Verifier) predictCase(c *Case) decode.Prediction {
 // Run does one case. An error means that the executor is gone.
 func (v *Verifier) Run(c *Case) (Result, error) {
 	res := Result{Suite: c.Suite, Name: c.Name, Source: c.Source, Bug: c.Bug, Promise: c.Promise, About: c.Rule}
-	c = v.adapt(c)
+	c = v.fit(v.adapt(c))
 	if res.skip(v.cannot(c)) {
 		return res, nil
 	}

@@ -33,13 +33,18 @@ const (
 	SetupNproc1                        // setrlimit(RLIMIT_NPROC, 1)
 	SetupNproc2                        // setrlimit(RLIMIT_NPROC, 2)
 	SetupNoFile                        // setrlimit(RLIMIT_NOFILE, 0)
+	SetupOthersPid                     // in a pid namespace that a user namespace below its own one owns
+	SetupSignalled                     // a signal is pending
 )
 
 // rootlessSetups are those that an ordinary user can bring about.
-const rootlessSetups = SetupUserNS | SetupMapped | SetupQuota | SetupUserDepth | SetupPidMax | SetupNoFile
+const rootlessSetups = SetupUserNS | SetupMapped | SetupQuota | SetupUserDepth | SetupPidMax | SetupNoFile | SetupSignalled
 
 // inUserNS are those that he can bring about in a user namespace of his own.
 const inUserNS = SetupTime | SetupShiftedTime | SetupPid | SetupInit | SetupDead | SetupSpoilt | SetupPidDepth | SetupNoFile
+
+// pidMaxLimit is PID_MAX_LIMIT, include/linux/threads.h.
+const pidMaxLimit = 4 << 20
 
 // setupEffect is what a setup changes in what is known of the creator.
 type setupEffect struct {
@@ -82,10 +87,19 @@ var setupEffects = []setupEffect{
 	{setup: SetupNproc0, given: nprocReached},
 	{setup: SetupNproc1, given: nprocReached},
 	{setup: SetupNoFile, given: []decode.Condition{decode.CondNoFD}},
+	{setup: SetupOthersPid, given: []decode.Condition{decode.CondPidNSNotDescendant}, pidLevels: 1},
+	{setup: SetupSignalled, given: []decode.Condition{decode.CondSignalPending}},
 }
 
 // apply changes what is known of a creator by what a setup does to it.
-func (s Setup) apply(state *decode.State) {
+func (s Setup) apply(state *decode.State, traits decode.Traits) {
+	pidMax := uint32(0) // of a new pid namespace
+	if len(state.Pids) > 0 {
+		pidMax = state.Pids[len(state.Pids)-1].PidMax
+	}
+	if traits&decode.TraitPidMaxPerNS != 0 {
+		pidMax = pidMaxLimit
+	}
 	for i := range setupEffects {
 		e := &setupEffects[i]
 		if s&e.setup == 0 {
@@ -99,12 +113,12 @@ func (s Setup) apply(state *decode.State) {
 		}
 		if state.UserLevels += e.userLevels; e.userLevels > 0 { // capabilities are those of the new one
 			for i := range state.Pids {
-				state.Pids[i] = decode.PidNamespace{CheckpointRestore: decode.No, SysAdmin: decode.No}
+				state.Pids[i] = decode.PidNamespace{PidMax: state.Pids[i].PidMax, CheckpointRestore: decode.No, SysAdmin: decode.No}
 			}
 		}
 		state.PidLevels += e.pidLevels
 		for range e.pidLevels {
-			state.Pids = append([]decode.PidNamespace{{CheckpointRestore: decode.Yes, SysAdmin: decode.Yes}}, state.Pids...)
+			state.Pids = append([]decode.PidNamespace{{PidMax: pidMax, CheckpointRestore: decode.Yes, SysAdmin: decode.Yes}}, state.Pids...)
 		}
 	}
 	if s&(SetupUser|SetupStranger) != 0 && s&SetupInit == 0 {

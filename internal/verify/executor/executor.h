@@ -9,15 +9,20 @@
 #define MAX_REQUESTS 1024
 #define MAX_PATH     256
 #define BAD_ADDRESS  8
+#define LARGEST_PAGE 65536
 #define NOBODY	     65534
 #define STRANGER     4000000017 /* a user who has no process */
 
 enum { OP_WORDS = 1, OP_REQUESTS, OP_OBSERVE };
 enum { ANSWER_ENDED = 1, ANSWER_KILLED, ANSWER_NO_WORKER };
 enum { CALL_CLONE = 1, CALL_CLONE3 };
+enum { ARGS_GOOD, ARGS_BAD, ARGS_AT_EDGE }; /* in place; at no address; before memory that is not there */
 enum { PLACE_PIDFD = 1, PLACE_PARENT, PLACE_CHILD, PLACE_TIDS, PLACE_CGROUP };
 /* What an observation comes to; a negative number is the error for which it cannot be made. */
 enum { SEEN_NO, SEEN_YES, SEEN_OTHER };
+
+/* The last of the setups, which is none of the state: a signal is pending. */
+#define SETUP_SIGNALLED (1U << 24)
 
 struct command {
 	unsigned int op;
@@ -29,7 +34,7 @@ struct request {
 	unsigned long args[12];
 	unsigned long size;
 	int tids[4];
-	unsigned int call, setup, bad_args, answered;
+	unsigned int call, setup, where, answered;
 	long result;
 	long unprepared; /* the error for which the creator could not be brought into the state */
 	long seen;
@@ -55,8 +60,12 @@ long issue(struct request *r);
 void fill_places(struct request *r);
 void reap(long pid);
 
+/* signalled.c */
+long issue_signalled(struct request *r);
+
 /* prepare.c: brings this process into a state, or goes on in another one that is. */
 long prepare(struct request *r);
+long fork_plain(void);
 long write_file(const char *path, const char *text);
 const char *join(char *to, const char *a, const char *b);
 
