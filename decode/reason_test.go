@@ -152,8 +152,6 @@ var notMade = map[string]string{
 	"fatal-signal": race, "newnet-interrupted": race, "pidns-dying": race, "fs-in-exec": race,
 	"signal-pending": "it is no failure: the call is made again",
 
-	"vm-foreign-timens": "only up to 6.1; the rules test has it",
-
 	"into-cgroup-ns": layout, "cpuset-fork": layout,
 
 	"lsm-task-alloc": module, "userns-lsm": module, "scx-init-task": module,
