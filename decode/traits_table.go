@@ -140,7 +140,7 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitFutexHash, Name: "futex-hash", Since: KernelVersion{6, 16, 0},
 		Sentence: "A process gets a futex hash with its first thread.",
-		Types:    []Type{{Struct: "mm_struct", Field: "futex_phash"}},
+		Types:    []Type{{Struct: "mm_struct", Field: "futex_phash"}, {Struct: "futex_mm_phash", Field: "hash"}}, // the latter in 7.3
 		Source:   "kernel/fork.c, copy_process; off in Debian's 6.16",
 	},
 	{

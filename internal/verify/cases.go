@@ -8,7 +8,7 @@ import (
 	"github.com/forktrace/forktrace/decode"
 )
 
-// Case is one request, of which the rules say what must become, or one observation of the
+// Case is one request, of [decode.EntryUnknown] for unshare, of which the rules say what must become, or one observation of the
 // child that it makes.
 type Case struct {
 	Suite   string
@@ -58,6 +58,8 @@ func Cases() []Case {
 	all = append(all, ruleCases()...)
 	all = append(all, setupCases()...)
 	all = append(all, flagCases()...)
+	all = append(all, combinedCases()...)
+	all = append(all, unshareCases()...)
 	all = append(all, limitCases()...)
 	all = append(all, meanings()...)
 	return append(all, bugCases...)

@@ -11,6 +11,16 @@ func into(flags uint64) decode.Request {
 	return r
 }
 
+// quotas are the namespaces whose number is limited, as rules name them, but for those of
+// users.
+var quotas = []struct {
+	name string
+	flag uint64
+}{
+	{"newns", decode.CloneNewNS}, {"newuts", decode.CloneNewUTS}, {"newipc", decode.CloneNewIPC}, {"newpid", decode.CloneNewPid},
+	{"newcgroup", decode.CloneNewCgroup}, {"newnet", decode.CloneNewNet}, {"newtime", decode.CloneNewTime},
+}
+
 // limitCases meet limits in processes, namespaces and cgroups of their own: at the limit,
 // and just below it.
 func limitCases() []Case {
@@ -43,13 +53,7 @@ func limitCases() []Case {
 		{Name: "into-cgroup-invalid-domain", Request: into(0), Cgroup: CgroupInvalid, Rule: "into-cgroup-invalid-domain"},
 		{Name: "into-cgroup-cross-domain", Request: into(threadFlags), Cgroup: CgroupThreaded, Rule: "into-cgroup-cross-domain"},
 	}
-	for _, ns := range []struct {
-		name string
-		flag uint64
-	}{
-		{"newns", decode.CloneNewNS}, {"newuts", decode.CloneNewUTS}, {"newipc", decode.CloneNewIPC}, {"newpid", decode.CloneNewPid},
-		{"newcgroup", decode.CloneNewCgroup}, {"newnet", decode.CloneNewNet}, {"newtime", decode.CloneNewTime},
-	} {
+	for _, ns := range quotas {
 		all = append(all, Case{Name: "quota-" + ns.name, Request: clone3(ns.flag), Setup: SetupQuota, Rule: ns.name + "-quota"})
 	}
 	for i := range all {

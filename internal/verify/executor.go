@@ -34,8 +34,9 @@ const (
 	answerKilled = 2
 	answerNobody = 3
 
-	callClone  = 1
-	callClone3 = 2
+	callClone   = 1
+	callClone3  = 2
+	callUnshare = 3
 
 	argsBad    = 1
 	argsAtEdge = 2
@@ -335,7 +336,11 @@ func wireOf(r *decode.Request) wireRequest {
 	if r.SetTidFault == decode.Yes {
 		tids = badAddress
 	}
-	if r.Entry == decode.EntryClone {
+	switch r.Entry {
+	case decode.EntryUnknown: // of unshare there is nothing but flags
+		w.call, w.args[0] = callUnshare, r.Flags
+		return w
+	case decode.EntryClone:
 		if r.PidfdFault == decode.Yes {
 			parent = badAddress
 		}

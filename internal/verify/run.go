@@ -44,10 +44,12 @@ type Result struct {
 type Verifier struct {
 	Executor *Executor
 	Book     *decode.Book // nil: by decode.Rules
-	Traits   decode.Traits
-	state    decode.State
-	root     bool
-	noClone3 string // why clone3 cannot be asked, "" if it can
+	// UnshareBook is the like for unshare, nil: decode.UnshareRules.
+	UnshareBook *decode.Book
+	Traits      decode.Traits
+	state       decode.State
+	root        bool
+	noClone3    string // why clone3 cannot be asked, "" if it can
 }
 
 // New prepares a verifier: it learns the traits of the kernel.
@@ -105,7 +107,12 @@ var wholeMap = regexp.MustCompile(`^\s*0\s+0\s+4294967295\s*$`)
 func (v *Verifier) Root() bool { return v.root }
 
 func (v *Verifier) predict(r *decode.Request, s *decode.State, traits decode.Traits) decode.Prediction {
-	if v.Book != nil {
+	switch {
+	case r.Entry == decode.EntryUnknown && v.UnshareBook != nil:
+		return v.UnshareBook.PredictUnshare(r.Flags, s, traits)
+	case r.Entry == decode.EntryUnknown:
+		return decode.PredictUnshare(r.Flags, s, traits)
+	case v.Book != nil:
 		return v.Book.Predict(r, s, traits)
 	}
 	return decode.Predict(r, s, traits)
@@ -145,7 +152,7 @@ func (v *Verifier) cannot(c *Case) string {
 	switch {
 	case !v.root && (c.Setup&^(rootlessSetups|inUserNS) != 0 || c.Cgroup != CgroupNone):
 		return "needs root"
-	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&SetupAutoreap != 0):
+	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&(SetupAutoreap|SetupThreaded|SetupSharedMM|SetupSharedSighand) != 0):
 		return v.noClone3
 	case c.Setup&SetupAutoreap != 0 && v.Traits&decode.TraitAutoreap == 0:
 		return "this kernel has no CLONE_AUTOREAP"

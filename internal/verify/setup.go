@@ -10,35 +10,38 @@ type Setup uint32
 
 // The setups.
 const (
-	SetupJoin        Setup = 1 << iota // move to the case's cgroup
-	SetupRemove                        // remove the case's cgroup, after its directory was opened
-	SetupChroot                        // chroot to /proc
-	SetupDeadline                      // run under SCHED_DEADLINE
-	SetupUser                          // become user 65534
-	SetupStranger                      // become a user without processes
-	SetupUserNS                        // unshare(CLONE_NEWUSER), without mapping any id
-	SetupMapped                        // the same, mapping its own ids to 0
-	SetupQuota                         // the same, allowing no more namespaces in it
-	SetupUserDepth                     // 33 nested user namespaces
-	SetupTime                          // unshare(CLONE_NEWTIME)
-	SetupShiftedTime                   // the same, its monotonic clock 1,000,000 s ahead
-	SetupPid                           // unshare(CLONE_NEWPID)
-	SetupInit                          // be the init of a new pid namespace
-	SetupDead                          // unshare(CLONE_NEWPID), and its init has exited
-	SetupSpoilt                        // unshare(CLONE_NEWPID), and the first fork in it has failed late
-	SetupPidDepth                      // 32 nested pid namespaces
-	SetupPidMax                        // be the init of a pid namespace whose numbers are all in use
-	SetupAutoreap                      // be a child made with CLONE_AUTOREAP
-	SetupNproc0                        // setrlimit(RLIMIT_NPROC, 0)
-	SetupNproc1                        // setrlimit(RLIMIT_NPROC, 1)
-	SetupNproc2                        // setrlimit(RLIMIT_NPROC, 2)
-	SetupNoFile                        // setrlimit(RLIMIT_NOFILE, 0)
-	SetupOthersPid                     // in a pid namespace that a user namespace below its own one owns
-	SetupSignalled                     // a signal is pending
+	SetupJoin          Setup = 1 << iota // move to the case's cgroup
+	SetupRemove                          // remove the case's cgroup, after its directory was opened
+	SetupChroot                          // chroot to /proc
+	SetupDeadline                        // run under SCHED_DEADLINE
+	SetupUser                            // become user 65534
+	SetupStranger                        // become a user without processes
+	SetupUserNS                          // unshare(CLONE_NEWUSER), without mapping any id
+	SetupMapped                          // the same, mapping its own ids to 0
+	SetupQuota                           // the same, allowing no more namespaces in it
+	SetupUserDepth                       // 33 nested user namespaces
+	SetupTime                            // unshare(CLONE_NEWTIME)
+	SetupShiftedTime                     // the same, its monotonic clock 1,000,000 s ahead
+	SetupPid                             // unshare(CLONE_NEWPID)
+	SetupInit                            // be the init of a new pid namespace
+	SetupDead                            // unshare(CLONE_NEWPID), and its init has exited
+	SetupSpoilt                          // unshare(CLONE_NEWPID), and the first fork in it has failed late
+	SetupPidDepth                        // 32 nested pid namespaces
+	SetupPidMax                          // be the init of a pid namespace whose numbers are all in use
+	SetupAutoreap                        // be a child made with CLONE_AUTOREAP
+	SetupNproc0                          // setrlimit(RLIMIT_NPROC, 0)
+	SetupNproc1                          // setrlimit(RLIMIT_NPROC, 1)
+	SetupNproc2                          // setrlimit(RLIMIT_NPROC, 2)
+	SetupNoFile                          // setrlimit(RLIMIT_NOFILE, 0)
+	SetupOthersPid                       // in a pid namespace that a user namespace below its own one owns
+	SetupThreaded                        // the process has another thread
+	SetupSharedMM                        // another process shares the memory
+	SetupSharedSighand                   // another process shares the signal handlers, and so the memory
+	SetupSignalled                       // a signal is pending
 )
 
 // rootlessSetups are those that an ordinary user can bring about.
-const rootlessSetups = SetupUserNS | SetupMapped | SetupQuota | SetupUserDepth | SetupPidMax | SetupNoFile | SetupSignalled
+const rootlessSetups = SetupUserNS | SetupMapped | SetupQuota | SetupUserDepth | SetupPidMax | SetupNoFile | SetupThreaded | SetupSharedMM | SetupSharedSighand | SetupSignalled
 
 // inUserNS are those that he can bring about in a user namespace of his own.
 const inUserNS = SetupTime | SetupShiftedTime | SetupPid | SetupInit | SetupDead | SetupSpoilt | SetupPidDepth | SetupNoFile
@@ -88,6 +91,9 @@ var setupEffects = []setupEffect{
 	{setup: SetupNproc1, given: nprocReached},
 	{setup: SetupNoFile, given: []decode.Condition{decode.CondNoFD}},
 	{setup: SetupOthersPid, given: []decode.Condition{decode.CondPidNSNotDescendant}, pidLevels: 1},
+	{setup: SetupThreaded, given: []decode.Condition{decode.CondMultithreaded}},
+	{setup: SetupSharedMM, given: []decode.Condition{decode.CondMMShared}},
+	{setup: SetupSharedSighand, given: []decode.Condition{decode.CondSighandShared, decode.CondMMShared}},
 	{setup: SetupSignalled, given: []decode.Condition{decode.CondSignalPending}},
 }
 

@@ -29,7 +29,7 @@ func startTypes() *kernelTypes {
 }
 
 // tell says whether one of the types is there. A function that is missing may have been
-// inlined; a structure that is missing tells nothing of its fields.
+// inlined: that tells nothing.
 func (k *kernelTypes) tell(wanted []decode.Type) decode.Truth {
 	if len(wanted) == 0 {
 		return decode.Open
@@ -62,14 +62,13 @@ func typeNames(of func(decode.Type) string) (names []string) {
 }
 
 func (t *types) has(one decode.Type) decode.Truth {
-	switch fields, known := t.fields[one.Struct]; {
-	case one.Func != "" && t.funcs[one.Func]:
+	switch {
+	case one.Func == "":
+		return decode.TruthOf(slices.Contains(t.fields[one.Struct], one.Field))
+	case t.funcs[one.Func]:
 		return decode.Yes
-	case one.Func != "" || !known:
-		return decode.Open
-	default:
-		return decode.TruthOf(slices.Contains(fields, one.Field))
 	}
+	return decode.Open
 }
 
 // fileTells says whether a file below proc, or the number in it, is the sign of a trait.

@@ -112,6 +112,8 @@ long issue(struct request *r)
 {
 	if (r->call == CALL_CLONE)
 		return clone_word(r->args[0], r->args[5], place(r->args[1], r), r->args[7]);
+	if (r->call == CALL_UNSHARE)
+		return call1(NR_unshare, r->args[0]);
 	fill_places(r);
 	return create(NR_clone3, args_of(r), r->size, 0, 0, 0);
 }

@@ -15,14 +15,14 @@
 
 enum { OP_WORDS = 1, OP_REQUESTS, OP_OBSERVE };
 enum { ANSWER_ENDED = 1, ANSWER_KILLED, ANSWER_NO_WORKER };
-enum { CALL_CLONE = 1, CALL_CLONE3 };
+enum { CALL_CLONE = 1, CALL_CLONE3, CALL_UNSHARE };
 enum { ARGS_GOOD, ARGS_BAD, ARGS_AT_EDGE }; /* in place; at no address; before memory that is not there */
 enum { PLACE_PIDFD = 1, PLACE_PARENT, PLACE_CHILD, PLACE_TIDS, PLACE_CGROUP };
 /* What an observation comes to; a negative number is the error for which it cannot be made. */
 enum { SEEN_NO, SEEN_YES, SEEN_OTHER };
 
 /* The last of the setups, which is none of the state: a signal is pending. */
-#define SETUP_SIGNALLED (1U << 24)
+#define SETUP_SIGNALLED (1U << 27)
 
 struct command {
 	unsigned int op;
@@ -30,7 +30,8 @@ struct command {
 };
 
 struct request {
-	/* struct clone_args and 8 bytes behind it; of clone: [0] word, [1] parent_tid, [5] stack, [7] tls */
+	/* struct clone_args and 8 bytes behind it; of unshare: [0] flags; of clone: [0] word, [1] parent_tid,
+	 * [5] stack, [7] tls */
 	unsigned long args[12];
 	unsigned long size;
 	int tids[4];
@@ -71,6 +72,7 @@ const char *join(char *to, const char *a, const char *b);
 
 /* observe.c */
 long observe(struct request *r);
+long run_beside(unsigned long flags);
 void be_executed(void);
 
 #endif

@@ -249,10 +249,8 @@ static long to_pid_max(void)
 		ret = to_init();
 	if (ret == 0)
 		ret = write_file("/proc/sys/kernel/pid_max", "301");
-	while (ret == 0 && pid != 299) {
-		pid = fork_plain();
-		if (pid == 0)
-			call1(NR_exit_group, 0);
+	while (ret == 0 && pid != 299) { /* by the cheapest of all processes: many are needed */
+		pid = create(NR_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 		if (pid < 0)
 			return pid;
 		reap(pid);
@@ -336,12 +334,32 @@ static long to_others_pid(void)
 	return ret ? ret : descend(fork_plain());
 }
 
+static long to_threaded(void)
+{
+	return run_beside(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD);
+}
+
+static long to_shared_memory(void)
+{
+	return run_beside(CLONE_VM);
+}
+
+static long to_shared_handlers(void)
+{
+	return run_beside(CLONE_VM | CLONE_SIGHAND);
+}
+
 /* In the order in which they are done, which is that of their bits in package verify. */
 static long (*const setups[])(void) = {
-    to_cgroup,	 to_gone,	  to_chroot,	  to_deadline,	    to_user,	  to_stranger,
-    to_userns,	 to_mapped,	  to_quota,	  to_user_depth,    to_time,	  to_shifted_time,
-    to_pid,	 to_init,	  to_dead,	  to_spoilt,	    to_pid_depth, to_pid_max,
-    to_autoreap, to_no_processes, to_one_process, to_two_processes, to_no_files,  to_others_pid,
+    to_cgroup,	      to_gone,		to_chroot,
+    to_deadline,      to_user,		to_stranger,
+    to_userns,	      to_mapped,	to_quota,
+    to_user_depth,    to_time,		to_shifted_time,
+    to_pid,	      to_init,		to_dead,
+    to_spoilt,	      to_pid_depth,	to_pid_max,
+    to_autoreap,      to_no_processes,	to_one_process,
+    to_two_processes, to_no_files,	to_others_pid,
+    to_threaded,      to_shared_memory, to_shared_handlers,
 };
 
 long prepare(struct request *r)

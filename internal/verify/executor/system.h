@@ -34,6 +34,9 @@ struct siginfo {
 #define CLONE_NEWTIME	       0x80
 #define CLONE_NEWUSER	       0x10000000
 #define CLONE_PIDFD	       0x1000
+#define CLONE_SIGHAND	       0x800
+#define CLONE_THREAD	       0x10000
+#define CLONE_VFORK	       0x4000
 #define CLONE_VM	       0x100
 #define EBADF		       9
 #define ECHILD		       10
