@@ -59,7 +59,7 @@ type wireRequest struct {
 	size                         uint64
 	tids                         [4]int32
 	call, setup, where, answered uint32
-	result, unprepared, seen     int64
+	result, unprepared, seen, at int64
 }
 
 type shared struct {

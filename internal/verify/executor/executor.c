@@ -108,14 +108,22 @@ static long args_of(struct request *r)
 	return (long)memcpy(memory, r->args, sizeof(r->args));
 }
 
+/* Puts what a request names into place. After that it is one system call. */
+void ready(struct request *r)
+{
+	if (r->call == CALL_CLONE3) {
+		fill_places(r);
+		r->at = args_of(r);
+	}
+}
+
 long issue(struct request *r)
 {
 	if (r->call == CALL_CLONE)
 		return clone_word(r->args[0], r->args[5], place(r->args[1], r), r->args[7]);
 	if (r->call == CALL_UNSHARE)
 		return call1(NR_unshare, r->args[0]);
-	fill_places(r);
-	return create(NR_clone3, args_of(r), r->size, 0, 0, 0);
+	return create(NR_clone3, r->at, r->size, 0, 0, 0);
 }
 
 /* Waits for a child that a request made, if it is ours; a thread is nobody's. */
@@ -147,6 +155,7 @@ static void work_requests(void)
 			r->result = issue_signalled(r);
 		} else {
 			r->unprepared = prepare(r);
+			ready(r);
 			if (!r->unprepared)
 				r->result = issue(r);
 		}

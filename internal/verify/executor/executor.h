@@ -39,6 +39,7 @@ struct request {
 	long result;
 	long unprepared; /* the error for which the creator could not be brought into the state */
 	long seen;
+	long at; /* where the structure is */
 };
 
 struct shared {
@@ -57,6 +58,7 @@ extern int pidfd_place, parent_place, child_place;
 
 /* executor.c */
 long create(long nr, long a, long b, long c, long d, long e);
+void ready(struct request *r);
 long issue(struct request *r);
 void fill_places(struct request *r);
 void reap(long pid);

@@ -25,6 +25,7 @@ static void be_signalled(struct request *r)
 		r->unprepared = call4(NR_ptrace, PTRACE_TRACEME, 0, 0, 0);
 	if (r->unprepared)
 		call1(NR_exit_group, 0);
+	ready(r);
 	call4(NR_rt_sigprocmask, SIG_UNBLOCK, (long)&usr1, 0, sizeof(usr1));
 	call2(NR_kill, call0(NR_getpid), SIGSTOP);
 	issue(r);
