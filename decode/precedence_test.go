@@ -67,6 +67,9 @@ var precedenceCases = []ruleCase{
 	{name: "first process after unshare must be 1", request: tids(0, 2), given: []Condition{CondForeignPidNS, CondPidNSEmpty}, want: EINVAL, rule: "settid-no-init"},
 	{name: "pid_max", request: tids(0, 32768), state: levels(Yes), want: EINVAL, rule: "settid-range"},
 	{name: "5.8 wants CAP_SYS_ADMIN", request: tids(0, 500), state: levels(Yes), release: "5.8", want: EPERM},
+	{name: "a spoilt namespace has no init, 7.0", request: tids(0, 500), given: []Condition{CondForeignPidNS, CondPidNSSpoilt}, release: "7.0.13", want: EINVAL, rule: "settid-no-init"},
+	{name: "number 1 of a spoilt namespace is free, 7.0", request: tids(0, 1), given: []Condition{CondForeignPidNS, CondPidNSSpoilt}, release: "7.0.13", want: ENOMEM, rule: "pidns-dead"},
+	{name: "number 1 of a spoilt namespace, outer out of range, 6.18", request: tids(0, 1, 4<<20), given: []Condition{CondForeignPidNS, CondPidNSSpoilt}, state: levels(Yes, Yes), release: "6.18.15", want: EINVAL, rule: "settid-range"},
 	{name: "busy before dead", request: tids(0, 500), given: []Condition{CondPidNSDead}, state: busy(0), want: EEXIST},
 
 	// Boundaries.

@@ -83,7 +83,7 @@ var setupEffects = []setupEffect{
 	{setup: SetupPid, given: intoPidNS, pidLevels: 1},
 	{setup: SetupInit, given: isInit, pidLevels: 1},
 	{setup: SetupDead, given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSDead}, pidLevels: 1},
-	{setup: SetupSpoilt, given: []decode.Condition{decode.CondForeignPidNS, decode.CondPidNSSpoilt}, pidLevels: 1},
+	{setup: SetupSpoilt, given: append(intoPidNS, decode.CondPidNSSpoilt), pidLevels: 1},
 	{setup: SetupPidDepth, given: isInit, pidLevels: 32},
 	{setup: SetupPidMax, given: []decode.Condition{decode.CondPidInit, decode.CondPidsExhausted, decode.CondCapAdmin}, lacks: append(initPowers, decode.CondRootUser), userLevels: 1, pidLevels: 1},
 	{setup: SetupAutoreap, given: []decode.Condition{decode.CondAutoreap}},
