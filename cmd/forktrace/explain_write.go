@@ -91,6 +91,18 @@ func (a *answer) write(b *strings.Builder) {
 	tw.Flush()
 }
 
+// dependsOn are the words of --state that would settle the answer.
+func (a *answer) dependsOn() (words []string) {
+	for _, open := range a.Open {
+		if open.State != "" {
+			words = append(words, open.State)
+		} else {
+			words = append(words, open.Name)
+		}
+	}
+	return words
+}
+
 // how says how to settle what is open.
 func (t *openText) how() string {
 	if t.State == "" {
@@ -172,7 +184,10 @@ func writeTable(b *strings.Builder, all []answer) {
 		if a.Changed {
 			mark = "*"
 		}
-		if a.Rule != nil {
+		switch {
+		case a.Outcome == decode.OutcomeOpen:
+			rule = "depends on " + strings.Join(a.dependsOn(), ", ")
+		case a.Rule != nil:
 			rule = a.Rule.ID
 		}
 		if a.Fits != nil && *a.Fits {
