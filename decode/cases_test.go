@@ -22,6 +22,9 @@ const newest = "7.3.4+deb13-cloud-amd64"
 
 func (c *ruleCase) conditions() State {
 	s := OrdinaryState(!c.user, c.architecture())
+	if s.TaskSize = TaskSizeAMD64; c.architecture() == "arm64" {
+		s.TaskSize = 1 << 48
+	}
 	for _, g := range c.given {
 		s.Set(g, true)
 	}

@@ -43,6 +43,7 @@ const (
 	CondUsernsCloneOff
 	CondSignalPending
 	CondFatalSignal
+	CondCreatorDies
 	CondChrooted
 	CondIDsUnmapped
 	CondDeadline
@@ -50,6 +51,7 @@ const (
 	CondPidNSDead
 	CondPidNSDying
 	CondPidNSSpoilt
+	CondPidNSTaken
 	CondPidNSNotDescendant
 	CondFSInExec
 	CondOutsideInitMnt
@@ -73,6 +75,7 @@ const (
 	CondFDAboveNrOpen
 	CondCgroupBadFD
 	CondCgroupGone
+	CondCgroupGoing
 	CondCgroupDenied
 	CondCgroupOutside
 	CondCgroupInvalid
@@ -80,6 +83,7 @@ const (
 	CondCgroupOtherDomain
 	CondCpusetEmpty
 	CondCpusetDeadline
+	CondCpusetLSM
 	CondNoUserNS
 	CondNoUTSNS
 	CondNoIPCNS
@@ -89,8 +93,10 @@ const (
 	CondLSMUserNS
 	CondLSMTask
 	CondPerfFails
+	CondPerfRefuses
 	CondSchedExtFails
 	CondNetInterrupted
+	CondNetFails
 	CondKthreadNoMem
 	CondTLSDescFault
 	CondTLSDescInvalid
@@ -98,6 +104,7 @@ const (
 	CondExecStateNoMem
 	CondCredsNoMem
 	CondUserNSNoMem
+	CondUserNSNumbers
 	CondIORestrictNoMem
 	CondMempolicyNoMem
 	CondAuditNoMem
@@ -110,6 +117,7 @@ const (
 	CondNSNoMem
 	CondIONoMem
 	CondShadowStackNoMem
+	CondShadowStackFails
 	CondPidNoMem
 	CondFutexHashNoMem
 	conditionCount
@@ -155,6 +163,7 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondUsernsCloneOff:     {"userns-clone-off", "the sysctl kernel.unprivileged_userns_clone is 0", false},
 	CondSignalPending:      {"signal-pending", "a signal is pending", false},
 	CondFatalSignal:        {"fatal-signal", "the creator is being killed", false},
+	CondCreatorDies:        {"creator-dies", "the creator dies of a signal or dumps its core", false},
 	CondChrooted:           {"chrooted", "the creator's root is not that of its mount namespace", false},
 	CondIDsUnmapped:        {"ids-unmapped", "the creator's effective user or group has no mapping in its user namespace", false},
 	CondDeadline:           {"sched-deadline", "the creator runs under SCHED_DEADLINE without reset-on-fork", false},
@@ -162,6 +171,7 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondPidNSDead:          {"pidns-dead", "the init of the pid namespace for children has exited", false},
 	CondPidNSDying:         {"pidns-dying", "the init of the pid namespace exits at this moment", false},
 	CondPidNSSpoilt:        {"pidns-spoilt", "an earlier first fork in the pid namespace for children failed late", false},
+	CondPidNSTaken:         {"pidns-taken", "another process becomes the init of the pid namespace for children at this moment", false},
 	CondPidNSNotDescendant: {"pidns-userns-foreign", "the creator's user namespace does not descend from the one that owns its pid namespace", false},
 	CondFSInExec:           {"fs-in-exec", "another task that shares the filesystem information executes a program", false},
 	CondOutsideInitMnt:     {"outside-init-mnt-ns", "the creator is a user mode helper outside the initial mount namespace", false},
@@ -185,6 +195,7 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondFDAboveNrOpen:      {"fd-above-nr-open", "a descriptor in use lies above a lowered fs.nr_open", false},
 	CondCgroupBadFD:        {"cgroup-bad-fd", "the cgroup descriptor is not an open directory of cgroup version 2", false},
 	CondCgroupGone:         {"cgroup-gone", "the target cgroup was removed", false},
+	CondCgroupGoing:        {"cgroup-going", "the target cgroup is removed at this moment", false},
 	CondCgroupDenied:       {"cgroup-denied", "cgroup.procs of the target or of the common ancestor is not writable to the creator", false},
 	CondCgroupOutside:      {"cgroup-outside", "the target lies outside the creator's cgroup namespace, and the hierarchy is mounted with nsdelegate", false},
 	CondCgroupInvalid:      {"cgroup-invalid", "the target is of type domain invalid", false},
@@ -192,6 +203,7 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondCgroupOtherDomain:  {"cgroup-other-domain", "the target is not in the threaded domain of the creator", false},
 	CondCpusetEmpty:        {"cpuset-empty", "the cpuset of the target has no processor or memory node", false},
 	CondCpusetDeadline:     {"cpuset-deadline", "the cpuset of the target cannot take a deadline task", false},
+	CondCpusetLSM:          {"cpuset-lsm", "a security module refuses to let the task into the cpuset of the target", false},
 	CondNoUserNS:           {"no-userns", "the kernel is built without user namespaces", false},
 	CondNoUTSNS:            {"no-utsns", "the kernel is built without uts namespaces", false},
 	CondNoIPCNS:            {"no-ipcns", "the kernel is built without ipc namespaces", false},
@@ -201,8 +213,10 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondLSMUserNS:          {"lsm-userns", "a security module refuses the user namespace", false},
 	CondLSMTask:            {"lsm-task", "a security module refuses the task", false},
 	CondPerfFails:          {"perf-fails", "an inherited perf event cannot be set up", false},
+	CondPerfRefuses:        {"perf-refuses", "an inherited perf event refuses the child", false},
 	CondSchedExtFails:      {"sched-ext-fails", "the sched_ext scheduler refuses the task", false},
 	CondNetInterrupted:     {"net-interrupted", "the creator is killed while the network namespace is made", false},
+	CondNetFails:           {"net-fails", "a part of the network refuses to be set up in a new namespace", false},
 	CondKthreadNoMem:       {"kthread-nomem", "there is no memory for the kernel thread's own structure", false},
 	CondTLSDescFault:       {"tls-desc-fault", "a 32-bit creator's TLS descriptor cannot be read", false},
 	CondTLSDescInvalid:     {"tls-desc-invalid", "a 32-bit creator's TLS descriptor is not valid", false},
@@ -210,6 +224,7 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondExecStateNoMem:     {"exec-state-nomem", "there is no memory for the exec state", false},
 	CondCredsNoMem:         {"creds-nomem", "there is no memory for the credentials", false},
 	CondUserNSNoMem:        {"userns-nomem", "there is no memory for the user namespace", false},
+	CondUserNSNumbers:      {"userns-numbers-used", "no number is free for the user namespace", false},
 	CondIORestrictNoMem:    {"io-restrict-nomem", "there is no memory for the creator's io_uring restrictions", false},
 	CondMempolicyNoMem:     {"mempolicy-nomem", "there is no memory for the memory policy", false},
 	CondAuditNoMem:         {"audit-nomem", "there is no memory for the audit context", false},
@@ -222,6 +237,7 @@ var Conditions = [conditionCount]ConditionInfo{
 	CondNSNoMem:            {"ns-nomem", "there is no memory for a namespace", false},
 	CondIONoMem:            {"io-nomem", "there is no memory for the I/O context", false},
 	CondShadowStackNoMem:   {"shadow-stack-nomem", "there is no memory for the shadow stack", false},
+	CondShadowStackFails:   {"shadow-stack-fails", "the shadow stack cannot be mapped", false},
 	CondPidNoMem:           {"pid-nomem", "there is no memory for the pid", false},
 	CondFutexHashNoMem:     {"futex-hash-nomem", "there is no memory for the process's futex hash", false},
 }

@@ -36,7 +36,7 @@ var derivedConditions = findDerived()
 func findDerived() (s ConditionSet) {
 	for c := range conditionCount {
 		if Conditions[c].Derived {
-			s = s.with(ConditionsOf(c))
+			s = s.With(ConditionsOf(c))
 		}
 	}
 	return s
@@ -63,22 +63,22 @@ func viewOf(r *Request, s *State, traits Traits) view {
 	v.set(CondSignalSet, TruthOf(k.ExitSignal != 0))
 	v.set(CondPidfdIsParentTid, TruthOf(k.Pidfd == k.ParentTid))
 	v.set(CondPidfdFault, assumed(k.PidfdFault))
-	v.set(CondTLSOutside, below(s.TaskSize, k.TLS))
+	v.set(CondTLSOutside, s.outside(k.TLS))
 	v.set(CondPidLevelsUsed, reached(s.PidLevels, pidLevelsMax))
 	v.set(CondUserLevelsUsed, reached(s.UserLevels, userLevelMax+2))
 	if k.Entry == EntryClone3 {
-		v.setClone3(&k, s)
+		v.setClone3(&k, s, traits)
 	}
 	if k.SetTidSize != 0 && k.SetTidSize <= setTidMax {
 		v.setTids(&k, s, traits)
 	} else {
-		v.known = v.known.with(tidConditions)
+		v.known = v.known.With(tidConditions)
 	}
 	return v
 }
 
 // setClone3 is about what only clone3 has. The others' rules do not look at it.
-func (v *view) setClone3(k *Request, s *State) {
+func (v *view) setClone3(k *Request, s *State, traits Traits) {
 	v.set(CondSizeAbovePage, sizeAbovePage(k.Size, s.PageSize))
 	v.set(CondSizeBelowFirst, TruthOf(k.Size < CloneArgsSize0))
 	v.set(CondTailFault, TruthOf(k.Size > CloneArgsSize && k.Tail == TailFault))
@@ -92,7 +92,7 @@ func (v *view) setClone3(k *Request, s *State) {
 	v.set(CondSetTidFault, TruthOf(k.SetTid != 0 && k.SetTidFault == Yes))
 	v.set(CondStackNull, TruthOf(k.Stack == 0))
 	v.set(CondStackSizeZero, TruthOf(k.StackSize == 0))
-	v.set(CondStackOutside, stackOutside(k.Stack, k.StackSize, s.TaskSize))
+	v.set(CondStackOutside, stackOutside(k.Stack, k.StackSize, s, traits))
 }
 
 // assumed is t, with the harmless answer for an open one.
@@ -105,13 +105,17 @@ func reached(levels, limit uint8) Truth {
 	return TruthOf(levels >= limit)
 }
 
-// below says whether an address is not a user address, limit being the first such.
-func below(limit, address uint64) Truth {
+// outside says whether an address is past user space.
+func (s *State) outside(address uint64) Truth {
+	least, most := max(s.TaskSizeLeast, taskSizeMin), s.TaskSizeMost
+	if s.TaskSize != 0 {
+		least, most = s.TaskSize, s.TaskSize
+	}
 	switch {
-	case limit != 0:
-		return TruthOf(address >= limit)
-	case address < taskSizeMin:
+	case address < least:
 		return No
+	case most != 0 && address >= most:
+		return Yes
 	}
 	return Open
 }
@@ -129,13 +133,15 @@ func sizeAbovePage(size, page uint64) Truth {
 }
 
 // stackOutside is the opposite of access_ok(stack, size). The end may equal the limit.
-func stackOutside(stack, size, limit uint64) Truth {
+func stackOutside(stack, size uint64, s *State, traits Traits) Truth {
 	end := stack + size
-	if end < stack {
+	switch {
+	case end < stack:
 		return Yes
-	}
-	if end == 0 {
+	case traits&TraitStackBySign != 0:
+		return TruthOf(end>>63 != 0)
+	case end == 0:
 		return No
 	}
-	return below(limit, end-1)
+	return s.outside(end - 1)
 }

@@ -5,7 +5,8 @@ package decode
 // tidConditions are those that set_tid, and nothing else, can make true in alloc_pid.
 var tidConditions = ConditionsOf(CondSetTidLevels, CondSetTidRange, CondSetTidNoInit, CondSetTidNoCap, CondSetTidBusy)
 
-func (s ConditionSet) with(t ConditionSet) ConditionSet {
+// With is the union of two sets.
+func (s ConditionSet) With(t ConditionSet) ConditionSet {
 	return ConditionSet{s[0] | t[0], s[1] | t[1]}
 }
 
@@ -23,17 +24,17 @@ func tidFails(check Condition, k *Request, s *State, traits Traits, i int) Truth
 	case CondSetTidRange:
 		return tidRange(k, s, traits, i)
 	case CondSetTidNoInit:
-		return tidNoInit(k, s, i)
+		return tidNoInit(k, s, traits, i)
 	case CondSetTidNoCap:
 		return tidNoCap(k, s, traits, i)
 	}
-	return tidBusy(k, s, i)
+	return tidBusy(k, s, traits, i)
 }
 
 // setTids finds the first check that set_tid fails, and sets its condition alone. If
 // that depends on what is not known, every check that may be the first stays open.
 func (v *view) setTids(k *Request, s *State, traits Traits) {
-	v.known = v.known.with(tidConditions)
+	v.known = v.known.With(tidConditions)
 	levels := tidLevels(k, s)
 	if levels == Open {
 		v.forget(CondSetTidLevels)
@@ -118,7 +119,7 @@ func tidRange(k *Request, s *State, traits Traits, i int) Truth {
 	return Open
 }
 
-func tidNoInit(k *Request, s *State, i int) Truth {
+func tidNoInit(k *Request, s *State, traits Traits, i int) Truth {
 	if i < len(k.Tids) && k.Tids[i] == 1 {
 		return No
 	}
@@ -127,7 +128,7 @@ func tidNoInit(k *Request, s *State, i int) Truth {
 	case -1:
 		lacks = Yes
 	case 0:
-		lacks = s.answer(CondPidNSEmpty)
+		lacks = s.pidNSEmpty(traits)
 	}
 	if i >= len(k.Tids) && lacks == Yes {
 		return Open
@@ -150,13 +151,13 @@ func tidNoCap(k *Request, s *State, traits Traits, i int) Truth {
 	return not(has)
 }
 
-func tidBusy(k *Request, s *State, i int) Truth {
+func tidBusy(k *Request, s *State, traits Traits, i int) Truth {
 	at := namespaceOf(k, i)
 	switch {
 	case at < 0:
 		return No
 	case i < len(k.Tids) && k.Tids[i] == 1:
-		return initLives(s, at)
+		return initLives(s, traits, at)
 	case i < len(s.TidBusy):
 		return s.TidBusy[i]
 	}
@@ -165,17 +166,26 @@ func tidBusy(k *Request, s *State, i int) Truth {
 
 // initLives says whether number 1 is taken. Outer namespaces have an init, or the
 // creator would be gone.
-func initLives(s *State, at int) Truth {
+func initLives(s *State, traits Traits, at int) Truth {
 	if at > 0 {
 		return Yes
 	}
 	switch {
-	case s.answer(CondPidNSEmpty) == Yes:
+	case s.pidNSEmpty(traits) == Yes:
 		return No
-	case s.answer(CondPidNSEmpty) == No && s.answer(CondPidNSDead) == No:
+	case s.pidNSEmpty(traits) == No && s.answer(CondPidNSDead) == No:
 		return Yes
 	}
 	return Open
+}
+
+// pidNSEmpty says whether the pid namespace for children has no init. One that the failure
+// of its first fork has spoilt never gets one.
+func (s *State) pidNSEmpty(traits Traits) Truth {
+	if traits&TraitPidNSRetry == 0 && s.answer(CondPidNSSpoilt) == Yes {
+		return Yes
+	}
+	return s.answer(CondPidNSEmpty)
 }
 
 // answer is what the state says of a condition.

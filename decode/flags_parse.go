@@ -58,7 +58,7 @@ func parseFlag(word string) (flags uint64, exitSignal int, err error) {
 	if c := word[0]; c >= '0' && c <= '9' {
 		n, err := strconv.ParseUint(word, 0, 64)
 		if err != nil {
-			return 0, 0, fmt.Errorf("reading flags: %w", err)
+			return 0, 0, numberError(word, err)
 		}
 		return n &^ signalBits, int(n & signalBits), nil
 	}
@@ -76,6 +76,30 @@ func parseFlag(word string) (flags uint64, exitSignal int, err error) {
 	}
 	return 0, 0, &UnknownNameError{What: "flag", Name: word, Near: nearestFlags(word)}
 }
+
+// badNumberError says what is wrong with a number, in the words of this package.
+type badNumberError struct {
+	word string
+	why  error // strconv's
+}
+
+func numberError(word string, err error) error {
+	for _, why := range []error{strconv.ErrRange, strconv.ErrSyntax} {
+		if errors.Is(err, why) {
+			return &badNumberError{word, why}
+		}
+	}
+	return err
+}
+
+func (e *badNumberError) Error() string {
+	if e.why == strconv.ErrRange {
+		return fmt.Sprintf("%.40s does not fit into the 64 bits of flags", e.word)
+	}
+	return fmt.Sprintf("%.40q is not a number: give it as 0x3d0f00, 0110000021 or 18874385", e.word)
+}
+
+func (e *badNumberError) Unwrap() error { return e.why }
 
 const clonePrefix = "CLONE_"
 

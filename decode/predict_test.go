@@ -37,6 +37,9 @@ func checkProbe(t *testing.T, row *TraitInfo, release, arch string, root bool) {
 	for _, c := range p.Given.List() {
 		s.Set(c, true)
 	}
+	if p.Pids != nil {
+		s.Pids, s.PidLevels = p.Pids, uint8(len(p.Pids))
+	}
 	traits, err := TraitsOf(release, arch)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +103,7 @@ func TestTraitTable(t *testing.T) {
 		used |= Rules[i].Needs | Rules[i].Lacks
 	}
 	used |= TraitCheckpointRestore | TraitPidMaxPerNS | TraitTidChecksFirst // by set_tid's own checks
+	used |= TraitStackBySign                                                // by the stack's
 	if used != bits {
 		t.Errorf("traits of no use: %#x; without a row: %#x", bits&^used, used&^bits)
 	}
@@ -270,4 +274,41 @@ func moreKnown(s State, bits uint64) State {
 		s.TidBusy = append(s.TidBusy, 1+Truth(bits>>2&1))
 	}
 	return s
+}
+
+// TestTaskSizeOpen: between the ends that user space can have, the machine decides.
+func TestTaskSizeOpen(t *testing.T) {
+	stack := func(at uint64) Request { return stacked(at, 4096) }
+	for _, c := range []struct {
+		name          string
+		request       Request
+		release, arch string
+		want          Outcome
+	}{
+		{"tls below both", tls(TaskSizeAMD64 - 1), newest, "amd64", OutcomeAccepted},
+		{"tls at the lower", tls(TaskSizeAMD64), newest, "amd64", OutcomeOpen},
+		{"tls below the upper", tls(TaskSizeAMD64LA57 - 1), newest, "amd64", OutcomeOpen},
+		{"tls at the upper", tls(TaskSizeAMD64LA57), newest, "amd64", OutcomeRefused},
+		{"tls, any 5.10", tls(1 << 50), "5.10.223", "amd64", OutcomeOpen},
+		{"tls, Debian's 5.10", tls(1 << 50), "5.10.0-32-cloud-amd64", "amd64", OutcomeRefused},
+		{"tls, arm64", tls(1 << 63), newest, "arm64", OutcomeAccepted},
+		{"stack up to the lower", stack(TaskSizeAMD64 - 4096), newest, "amd64", OutcomeAccepted},
+		{"stack beyond the lower", stack(TaskSizeAMD64 - 4095), newest, "amd64", OutcomeOpen},
+		{"stack up to the upper", stack(TaskSizeAMD64LA57 - 4096), newest, "amd64", OutcomeOpen},
+		{"stack beyond the upper", stack(TaskSizeAMD64LA57 - 4095), newest, "amd64", OutcomeRefused},
+		{"stack by its sign", stack(TaskSizeAMD64LA57), "6.6", "amd64", OutcomeAccepted},
+		{"stack, arm64, small", stack(1<<36 - 4096), newest, "arm64", OutcomeAccepted},
+		{"stack, arm64", stack(1 << 39), newest, "arm64", OutcomeOpen},
+		{"stack, arm64, large", stack(1 << 52), newest, "arm64", OutcomeRefused},
+	} {
+		s := OrdinaryState(true, c.arch)
+		s.BoundTaskSize(c.release, c.arch)
+		traits, err := TraitsOf(c.release, c.arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p := Predict(&c.request, &s, traits); p.Outcome != c.want {
+			t.Errorf("%s: %v by %+v, want %v", c.name, p.Outcome, p.Rule, c.want)
+		}
+	}
 }

@@ -69,6 +69,7 @@ func stateOf(r *Record, sys *System) State {
 	s := State{Known: sys.Known, True: sys.True, PageSize: sys.PageSize, TaskSize: sys.TaskSize}
 	e := &r.Evidence
 	s.Set(CondOutsideInitMnt, false)
+	s.Set(CondUserNSNumbers, false) // it takes 2^28 namespaces, PROC_DYNAMIC_FIRST up to UINT_MAX
 	if r.Layer != LayerUnknown || e.Known&KnownCreator != 0 && e.SeccompMode != seccompFilter {
 		s.Set(CondSeccompDenied, r.Layer == LayerSeccomp)
 	}
@@ -148,6 +149,9 @@ func (s *State) setPidns(e *Evidence, sys *System) {
 	used := e.PidnsAllocated &^ pidnsAdding
 	s.PidLevels = uint8(min(e.PidnsLevel+1, 255))
 	s.Set(CondPidNSEmpty, !e.PidnsInit)
+	if e.PidnsInit {
+		s.Set(CondPidNSTaken, false)
+	}
 	s.Set(CondPidNSDead, !adding && e.PidnsInit)
 	s.Set(CondPidNSSpoilt, !adding && !e.PidnsInit)
 	if adding {

@@ -152,12 +152,11 @@ var notMade = map[string]string{
 	"fatal-signal": race, "newnet-interrupted": race, "pidns-dying": race, "fs-in-exec": race,
 	"signal-pending": "it is no failure: the call is made again",
 
-	"vm-foreign-timens": "only up to 6.1; the rules test has it",
-
 	"into-cgroup-ns": layout, "cpuset-fork": layout,
 
 	"lsm-task-alloc": module, "userns-lsm": module, "scx-init-task": module,
-	"tls-desc": "only 32-bit programs pass one", "umh-fs": "only kernels older than the oldest tested have user mode helpers there",
+	"tls-desc": "only 32-bit programs pass one", "umh-fs": "the kernel makes user mode helpers, and never asks for that",
+	"newnet-init": "it takes a part of the network that refuses", "io-creator-dying": "no hook sees it: copy_process is not reached",
 }
 
 const (

@@ -114,6 +114,12 @@ func (b *Book) Predict(r *Request, s *State, traits Traits) Prediction {
 	return b.book.predict(&v, traits)
 }
 
+// PredictUnshare is like the function [PredictUnshare], by the rules of the book.
+func (b *Book) PredictUnshare(flags uint64, s *State, traits Traits) Prediction {
+	v := unshareView(flags, s, traits)
+	return b.book.predict(&v, traits)
+}
+
 // Class is a set of rows of [Rules], bit n for row n: those that are about the flags of a
 // request, whether or not their conditions hold. To the rules, requests of one class that
 // differ in nothing but flags are alike.
@@ -184,7 +190,7 @@ func (b *ruleBook) predict(v *view, traits Traits) Prediction {
 		}
 		switch applies, open := m.judge(v); applies {
 		case Open:
-			p.Open = p.Open.with(open)
+			p.Open = p.Open.With(open)
 		case Yes:
 			p.Rule = &b.rules[i]
 			if p.Open.Empty() {

@@ -6,6 +6,16 @@ package decode
 // start of copy_process (kernel-facts C-2 and C-3).
 var flagRules = []Rule{
 	{
+		ID: "io-creator-dying", Errno: EINTR,
+		Entries:  EntriesOf(EntryIOWorker),
+		When:     ConditionsOf(CondCreatorDies),
+		Needs:    TraitIOCreatorAlive,
+		Sentence: "A task that dies of a signal gets no more io_uring workers.",
+		Remedy:   "None is needed: the creator is gone.",
+		Evidence: "The creator has PF_SIGNALED or PF_POSTCOREDUMP.",
+		Source:   "kernel/fork.c, create_io_thread",
+	},
+	{
 		ID: "pidfd-aliases-parent-tid", Errno: EINVAL, Layer: LayerKernelClone,
 		Entries:  EntriesOf(EntryClone),
 		All:      ClonePidfd | CloneParentSetTid,

@@ -157,6 +157,15 @@ var namespaceRules = []Rule{
 		Source:   "net/core/net_namespace.c, copy_net_ns",
 	},
 	{
+		ID: "newnet-init", Layer: LayerCopyProcess, Stage: StageNamespaces,
+		All:      CloneNewNet,
+		When:     ConditionsOf(CondNetFails),
+		Sentence: "A part of the network could not be set up in the new namespace.",
+		Remedy:   "See the kernel log; unload the module of that part.",
+		Evidence: "setup_net and copy_net_ns return the error.",
+		Source:   "net/core/net_namespace.c, setup_net",
+	},
+	{
 		ID: "newtime-not-built", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StageNamespaces,
 		All:      CloneNewTime,
 		When:     ConditionsOf(CondNoTimeNS),
@@ -221,5 +230,15 @@ var namespaceRules = []Rule{
 		Remedy:   "Raise memory.max of the cgroup, or free memory.",
 		Evidence: "copy_thread returns the error, and the caller has shadow stacks on (x86_Thread_features in /proc/PID/status).",
 		Source:   "arch/x86/kernel/shstk.c, shstk_alloc_thread_stack; arch/arm64/mm/gcs.c",
+	},
+	{
+		ID: "shadow-stack", Layer: LayerCopyProcess, Stage: StageThread,
+		All: CloneVM, None: CloneVfork,
+		When:     ConditionsOf(CondShadowStackFails),
+		Needs:    TraitShadowStack,
+		Sentence: "The thread's shadow stack could not be mapped.",
+		Remedy:   "Raise the limit that the error speaks of, as ulimit -v or vm.max_map_count.",
+		Evidence: "copy_thread returns the error, and the caller has shadow stacks on (x86_Thread_features in /proc/PID/status).",
+		Source:   "arch/x86/kernel/shstk.c, alloc_shstk; arch/arm64/mm/gcs.c",
 	},
 }

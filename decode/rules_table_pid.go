@@ -58,6 +58,16 @@ var pidRules = []Rule{
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
+		ID: "settid-no-init", Errno: EINVAL, Layer: LayerCopyProcess, Stage: StagePid,
+		None:     CloneNewPid,
+		When:     ConditionsOf(CondPidNSTaken),
+		Needs:    TraitPidNSRetry,
+		Sentence: "The pid namespace is new, and another process was about to become its init.",
+		Remedy:   "Wait until the first process of the namespace is there.",
+		Evidence: "alloc_pid returns the error without set_tid, and the namespace has several creators.",
+		Source:   "kernel/pid.c, alloc_pid, from 7.1 on",
+	},
+	{
 		ID: "pid-exhausted", Errno: EAGAIN, Layer: LayerCopyProcess, Stage: StagePid,
 		When:     ConditionsOf(CondPidsExhausted),
 		Sentence: "No number below pid_max is free in a pid namespace of the child.",

@@ -10,7 +10,9 @@ type State struct {
 	Known, True ConditionSet
 
 	PageSize uint64 // bytes; 0 is not known
-	TaskSize uint64 // first address past user space (TASK_SIZE_MAX); 0 is not known
+	// TaskSize is the first address past user space (TASK_SIZE_MAX); 0 is not known. Then it
+	// is one from TaskSizeLeast up to TaskSizeMost, as far as these are known.
+	TaskSize, TaskSizeLeast, TaskSizeMost uint64
 
 	// PidLevels is how many pid namespaces the creator's children are in, 1 in the
 	// initial one; 0 is not known. UserLevels counts the creator's user namespaces.
@@ -33,6 +35,20 @@ type PidNamespace struct {
 	CheckpointRestore, SysAdmin Truth
 }
 
+// BoundTaskSize notes what a release, "" for any, and an architecture tell of where user
+// space ends.
+func (s *State) BoundTaskSize(release, arch string) {
+	switch v, debian, err := ParseRelease(release); {
+	case arch != "amd64":
+		s.TaskSizeLeast, s.TaskSizeMost = taskSizeMin, taskSizeARM64Most
+	case err == nil && debian && v.Series() == "5.10":
+		// built without CONFIG_X86_5LEVEL: seen to refuse 1<<48 where later ones accept it
+		s.TaskSizeLeast, s.TaskSizeMost = TaskSizeAMD64, TaskSizeAMD64
+	default:
+		s.TaskSizeLeast, s.TaskSizeMost = TaskSizeAMD64, TaskSizeAMD64LA57
+	}
+}
+
 // Set notes that c holds, or does not.
 func (s *State) Set(c Condition, holds bool) {
 	bit := uint64(1) << (c % 64)
@@ -53,26 +69,25 @@ const (
 )
 
 // User address space, TASK_SIZE_MAX: x86-64 with four and five levels of page tables
-// (arch/x86/include/asm/page_64.h of 7.3), arm64 with 48 bits of address
-// (arch/arm64/include/asm/processor.h).
+// (arch/x86/include/asm/page_64.h of 7.3), arm64 with as few and as many bits of address as
+// it can be built with (arch/arm64/Kconfig).
 const (
 	TaskSizeAMD64     = 1<<47 - 4096
 	TaskSizeAMD64LA57 = 1<<56 - 4096
-	TaskSizeARM64     = 1 << 48
+	taskSizeARM64Most = 1 << 52
 )
 
 // OrdinaryState is a creator to which nothing special applies: in the initial namespaces,
 // no limit reached, no number of set_tid in use, memory enough. root has all
-// capabilities; other users have none. arch is as Go names it.
+// capabilities; other users have none. arch is as Go names it; how far user space reaches
+// depends on more than that, see [BoundTaskSize].
 func OrdinaryState(root bool, arch string) State {
 	s := State{
-		PageSize: pageSizeMin, TaskSize: TaskSizeAMD64, PidLevels: 1, UserLevels: 1,
+		PageSize: pageSizeMin, PidLevels: 1, UserLevels: 1,
 		Pids:    []PidNamespace{{PidMax: 4 << 20, CheckpointRestore: TruthOf(root), SysAdmin: TruthOf(root)}},
 		TidBusy: make([]Truth, setTidMax),
 	}
-	if arch == "arm64" {
-		s.TaskSize = TaskSizeARM64
-	}
+	s.BoundTaskSize("", arch)
 	for c := range conditionCount {
 		if !Conditions[c].Derived {
 			s.Set(c, false)

@@ -27,6 +27,8 @@ const (
 	TraitShadowStack
 	TraitTLSRange
 	TraitUsernsSysctl
+	TraitStackBySign
+	TraitIOCreatorAlive
 )
 
 // noPlace is an address that cannot be written: probes fail at it if nothing refuses them
@@ -60,6 +62,7 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitCheckpointRestore, Name: "checkpoint-restore", Since: KernelVersion{5, 9, 0},
 		Sentence: "CAP_CHECKPOINT_RESTORE is enough for set_tid; before it took CAP_SYS_ADMIN.",
+		File:     &FileSign{"sys/kernel/cap_last_cap", 40},
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
@@ -96,6 +99,7 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitUserNSHook, Name: "userns-hook", Since: KernelVersion{6, 1, 0},
 		Sentence: "Security modules are asked about new user namespaces.",
+		Types:    []Type{{Func: "security_create_user_ns"}},
 		Source:   "security/security.c, security_create_user_ns",
 	},
 	{
@@ -112,6 +116,7 @@ var TraitTable = []TraitInfo{
 		Trait: TraitCpusetFork, Name: "cpuset-fork", Since: KernelVersion{6, 3, 0},
 		Backports: []KernelVersion{{6, 1, 25}},
 		Sentence:  "CLONE_INTO_CGROUP asks the cpuset of the target.",
+		Types:     []Type{{Func: "cpuset_can_fork"}},
 		Source:    "kernel/cgroup/cpuset.c, cpuset_can_fork",
 	},
 	{
@@ -123,26 +128,40 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitSchedExt, Name: "sched-ext", Since: KernelVersion{6, 12, 0},
 		Sentence: "A sched_ext scheduler may refuse a task.",
+		Types:    []Type{{Struct: "task_struct", Field: "scx"}},
 		Source:   "kernel/sched/ext.c, scx_fork",
 	},
 	{
 		Trait: TraitPidMaxPerNS, Name: "pid-max-per-ns", Since: KernelVersion{6, 14, 0},
 		Sentence: "Each pid namespace has a pid_max of its own.",
+		Types:    []Type{{Struct: "pid_namespace", Field: "pid_max"}},
 		Source:   "kernel/pid.c, alloc_pid",
 	},
 	{
 		Trait: TraitFutexHash, Name: "futex-hash", Since: KernelVersion{6, 16, 0},
 		Sentence: "A process gets a futex hash with its first thread.",
+		Types:    []Type{{Struct: "mm_struct", Field: "futex_phash"}, {Struct: "futex_mm_phash", Field: "hash"}}, // the latter in 7.3
 		Source:   "kernel/fork.c, copy_process; off in Debian's 6.16",
 	},
 	{
 		Trait: TraitTidChecksFirst, Name: "tid-checks-first", Since: KernelVersion{7, 0, 0},
 		Sentence: "The range of set_tid, and the permission, are checked for all pid namespaces before any number is taken.",
-		Source:   "kernel/pid.c, alloc_pid",
+		Probe: &Probe{
+			Request: Request{
+				Entry: EntryClone3, Size: CloneArgsSize, Pidfd: noPlace, PidfdFault: Yes, Flags: ClonePidfd,
+				SetTid: noPlace, SetTidSize: 2, Tids: []int32{1, 7},
+			},
+			Setup: "be the init of a pid namespace, in a user namespace without rights over the outer one",
+			Given: ConditionsOf(CondPidInit),
+			Pids:  []PidNamespace{{SysAdmin: Yes, CheckpointRestore: Yes}, {SysAdmin: No, CheckpointRestore: No}},
+			With:  []Errno{EPERM}, Without: []Errno{EEXIST},
+		},
+		Source: "kernel/pid.c, alloc_pid",
 	},
 	{
 		Trait: TraitIORestrict, Name: "io-restrict", Since: KernelVersion{7, 0, 0},
 		Sentence: "Children inherit io_uring restrictions.",
+		Types:    []Type{{Struct: "task_struct", Field: "io_uring_restrict"}},
 		Source:   "kernel/fork.c, copy_process",
 	},
 	{
@@ -166,11 +185,17 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitPidNSRetry, Name: "pidns-retry", Since: KernelVersion{7, 1, 0},
 		Sentence: "A pid namespace outlives the failure of its first fork.",
-		Source:   "kernel/pid.c, free_pid",
+		Probe: &Probe{
+			Request: doomedClone(0), Setup: "unshare(CLONE_NEWPID), and a first fork that fails late",
+			Given: ConditionsOf(CondForeignPidNS, CondPidNSSpoilt),
+			With:  doom, Without: []Errno{ENOMEM},
+		},
+		Source: "kernel/pid.c, free_pid",
 	},
 	{
 		Trait: TraitExecState, Name: "exec-state", Since: KernelVersion{7, 2, 0},
 		Sentence: "Tasks have an exec state, which a child without CLONE_VM copies.",
+		Types:    []Type{{Struct: "task_struct", Field: "exec_state"}},
 		Source:   "kernel/fork.c, copy_exec_state",
 	},
 	{
@@ -181,16 +206,19 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitUmhFS, Name: "umh-fs", Since: KernelVersion{7, 3, 0},
 		Sentence: "User mode helpers copy the filesystem information of the first process.",
+		Types:    []Type{{Struct: "kernel_clone_args", Field: "umh"}},
 		Source:   "kernel/fork.c, copy_fs",
 	},
 	{
 		Trait: TraitShadowStack, Name: "shadow-stack", Since: KernelVersion{6, 6, 0}, Archs: []string{"amd64"},
 		Sentence: "A child that shares memory may need a shadow stack.",
+		Types:    []Type{{Struct: "thread_struct", Field: "shstk"}},
 		Source:   "arch/x86/kernel/shstk.c, shstk_alloc_thread_stack",
 	},
 	{
 		Trait: TraitShadowStack, Name: "shadow-stack", Since: KernelVersion{6, 13, 0}, Archs: []string{"arm64"},
 		Sentence: "A child that shares memory may need a guarded control stack.",
+		Types:    []Type{{Struct: "thread_struct", Field: "gcspr_el0"}},
 		Source:   "arch/arm64/mm/gcs.c, gcs_alloc_thread_stack",
 	},
 	{
@@ -205,12 +233,21 @@ var TraitTable = []TraitInfo{
 	{
 		Trait: TraitUsernsSysctl, Name: "userns-sysctl", Debian: true,
 		Sentence: "The sysctl kernel.unprivileged_userns_clone can forbid user namespaces to ordinary users.",
+		File:     &FileSign{Path: "sys/kernel/unprivileged_userns_clone"},
+		Source:   "Debian's patch add-sysctl-to-disallow-unprivileged-CLONE_NEWUSER-by-default to kernel/fork.c",
+	},
+	{
+		Trait: TraitStackBySign, Name: "stack-by-sign", Since: KernelVersion{6, 4, 0}, Until: KernelVersion{6, 12, 0}, Archs: []string{"amd64"}, // K
+		Sentence: "Any stack that ends below 1<<63 passes for user memory.",
 		Probe: &Probe{
-			Request: Request{Entry: EntryClone, Flags: CloneNewUser | CloneThread},
-			Setup:   "become an ordinary user; tells only while /proc/sys/kernel/unprivileged_userns_clone is 0, a file that no other kernel has",
-			Given:   ConditionsOf(CondUsernsCloneOff),
-			With:    []Errno{EPERM}, Without: invalid,
+			Request: Request{Entry: EntryClone3, Flags: ClonePidfd, Stack: 1 << 62, StackSize: 1 << 16, Size: CloneArgsSize, Pidfd: noPlace, PidfdFault: Yes},
+			With:    doom, Without: invalid,
 		},
-		Source: "Debian's patch add-sysctl-to-disallow-unprivileged-CLONE_NEWUSER-by-default to kernel/fork.c",
+		Source: "arch/x86/include/asm/uaccess_64.h, valid_user_address",
+	},
+	{
+		Trait: TraitIOCreatorAlive, Name: "io-creator-alive", Since: KernelVersion{7, 3, 2}, Backports: []KernelVersion{{6, 12, 117}},
+		Sentence: "A task that dies of a signal gets no more io_uring workers.",
+		Source:   "kernel/fork.c, create_io_thread",
 	},
 }

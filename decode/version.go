@@ -53,7 +53,7 @@ func ParseRelease(release string) (v KernelVersion, debian bool, err error) {
 
 // has says whether v is since or later, or a stable update that has what since brought.
 func (v KernelVersion) has(since KernelVersion, backports []KernelVersion) bool {
-	if !v.before(since) {
+	if !v.Before(since) {
 		return true
 	}
 	for _, b := range backports {
@@ -64,7 +64,8 @@ func (v KernelVersion) has(since KernelVersion, backports []KernelVersion) bool 
 	return false
 }
 
-func (v KernelVersion) before(w KernelVersion) bool {
+// Before says whether v is older than w.
+func (v KernelVersion) Before(w KernelVersion) bool {
 	if v.Major != w.Major {
 		return v.Major < w.Major
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/internal/host"
+	"github.com/forktrace/forktrace/internal/verify"
 	"github.com/forktrace/forktrace/tracer"
 )
 
@@ -90,13 +91,6 @@ type reportTrait struct {
 	By      string `json:"by"` // how that is known
 }
 
-// How a trait is known.
-const (
-	byTypes   = "types"   // looked up in the kernel's BTF
-	byProbe   = "probe"   // a request made by a child answered so
-	byRelease = "release" // the table says so of this release: no request tells, or none could be made
-)
-
 func runDoctor(w io.Writer, format string, plan tracer.Plan) error {
 	d := tracer.Diagnose(plan)
 	r := newReport(d)
@@ -145,7 +139,7 @@ func newReport(d *tracer.Diagnosis) *report {
 		r.Plan = append(r.Plan, n)
 	}
 	for _, t := range d.Traits {
-		r.Traits = append(r.Traits, reportTrait{t.Name, t.Present, t.Means, byTypes})
+		r.Traits = append(r.Traits, reportTrait{t.Name, t.Present, t.Means, string(verify.ByTypes)})
 	}
 	r.Traits = append(r.Traits, ruleTraits()...)
 	r.Advice = advice(r)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/forktrace/forktrace/decode"
 	"github.com/forktrace/forktrace/internal/testkit"
+	"github.com/forktrace/forktrace/internal/verify"
 )
 
 // TestDoctor compares what doctor says of this kernel with a trace and with the tables.
@@ -74,7 +75,7 @@ func checkTraits(t *testing.T, r *report) {
 			t.Errorf("%s is listed twice", row.Name)
 		}
 		seen[row.Name] = true
-		if row.By != byProbe {
+		if row.By != string(verify.ByProbe) {
 			continue
 		}
 		probed++

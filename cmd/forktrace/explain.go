@@ -28,13 +28,18 @@ the exit signal.
 
 With --call it says instead what a kernel answers to a call, by which of its
 rules, and what to do about it; with --errno alone, what can give that error and
-what tells the causes apart. Nothing is tried: the kernel's rules are in tables.
-No limit is taken to be reached unless --state says so.`,
+what tells the causes apart. The kernel's rules are in tables, for Linux 5.8 to 7.3.
+Without --kernel the running one is asked which of them it has, by requests that
+create nothing, its types and its files; where these do not tell, its release
+does, and the answer says so. No limit is taken to be reached unless --state
+says so. Of several pid namespaces level 1 is the innermost one of the child, as
+in --set-tid.`,
 		Example: `  forktrace explain 0x3d0f00
   forktrace explain 'NEWUSER|NEWPID|SIGCHLD'
   forktrace explain --call clone3 --flags NEWNS,FS --kernel 6.12
   forktrace explain --call clone3 --flags PIDFD,THREAD,SIGHAND,VM --kernel all
   forktrace explain --call clone --flags NEWPID --state foreign-pidns
+  forktrace explain --call clone3 --set-tid 7,7 --state pidns-levels=2,set-tid-busy=1
   forktrace explain --errno EAGAIN`,
 		DisableFlagsInUseLine: true,
 		Args:                  o.checkUse,
@@ -46,7 +51,7 @@ No limit is taken to be reached unless --state says so.`,
 			case slices.Contains(o.states, "list"):
 				return writeStates(c.OutOrStdout())
 			case o.call != "":
-				return o.explain(c.OutOrStdout(), format)
+				return o.explain(c.OutOrStdout(), c.ErrOrStderr(), format)
 			case len(args) == 0:
 				return o.writeCauses(c.OutOrStdout(), format)
 			}
@@ -81,7 +86,7 @@ func explainAll(w io.Writer, args []string, format string) error {
 			fmt.Fprintln(w)
 		}
 		if err := explainText(w, &all[i]); err != nil {
-			return fmt.Errorf("writing: %w", err)
+			return err
 		}
 	}
 	return nil
@@ -113,16 +118,24 @@ func explainText(w io.Writer, e *decode.Explanation) error {
 		fmt.Fprintf(tw, "  %s\tno flag that is known up to Linux 7.3\n", decode.AppendHex(nil, uint64(e.Residue)))
 	}
 	for _, v := range e.Accepts {
-		because := ""
-		if len(v.Because) > 0 {
-			because = " by " + strings.Join(v.Because, ", ")
-		}
-		fmt.Fprintf(tw, "%s\t%s%s\n", v.Call, v.Accept, because)
+		fmt.Fprintf(tw, "%s\t%s\n", v.Call, verdictText(&v))
 	}
 	tw.Flush()
 	for _, n := range e.Notes {
 		fmt.Fprintf(&b, "note    %s\n", n)
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return writeFolded(w, b.String())
+}
+
+// verdictVerbs say what a call does with flags.
+var verdictVerbs = map[decode.Accept]string{
+	decode.AcceptNo: "refuses", decode.AcceptIgnored: "ignores", decode.AcceptPretends: "pretends to take",
+	decode.AcceptVaries: "takes on some kernels only", decode.AcceptOther: "takes for something else",
+}
+
+func verdictText(v *decode.Verdict) string {
+	if len(v.Because) == 0 {
+		return v.Accept.String()
+	}
+	return verdictVerbs[v.Accept] + " " + strings.Join(v.Because, ", ")
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/forktrace/forktrace/decode"
 )
@@ -55,7 +53,7 @@ func (o *callOptions) register(c *cobra.Command) {
 	f.StringVar(&o.kernel, "kernel", "", "`RELEASE`, as 6.12, or all (default: as running)")
 	f.StringVar(&o.arch, "arch", "", "its `ARCH`: amd64 or arm64 (default: as its name)")
 	f.StringVar(&o.user, "user", "", "`WHO` calls: root or unprivileged (default: you)")
-	f.StringSliceVar(&o.states, "state", nil, "what else holds: `STATES`, as pid-init,pid-max=N,\nNAME=no, NAME=unknown; list shows them all")
+	f.StringSliceVar(&o.states, "state", nil, "what else holds: `STATES`, as pid-init,pid-max=N,\nNAME=no, NAME=unknown, set-tid-busy=LEVEL,\ncap-checkpoint-restore=LEVEL:no; list shows them all")
 	f.StringVar(&o.exitSignal, "exit-signal", "", "`SIGNAL` for the end, name or number")
 	o.numbers = map[string]*string{}
 	for _, n := range numberOptions {
@@ -150,7 +148,10 @@ func (o *callOptions) request() (decode.Request, error) {
 		return r, usageError{err}
 	}
 	r.Flags, r.ExitSignal = flags, uint64(signal)
-	if o.exitSignal != "" || r.Entry != decode.EntryClone && !namesSignal(o.flags) {
+	if r.Entry == decode.EntryUnknown && o.exitSignal != "" {
+		return r, usagef("%s takes no exit signal", o.call)
+	}
+	if r.Entry == decode.EntryUnknown || o.exitSignal != "" || r.Entry != decode.EntryClone && !namesSignal(o.flags) {
 		r.Flags, r.ExitSignal = flags|uint64(signal), 0 // low bits of a number are flags like others
 	}
 	if o.exitSignal != "" {
@@ -182,7 +183,7 @@ func namesSignal(flags string) bool {
 
 // parseExitSignal reads a signal's name, or any number: clone3 has 64 bits for it.
 func parseExitSignal(s string) (uint64, error) {
-	if s[0] >= '0' && s[0] <= '9' {
+	if s[0] >= '0' && s[0] <= '9' || s[0] == '-' {
 		return parseNumber("exit-signal", s)
 	}
 	signal, err := decode.ParseSignal(s)
@@ -254,31 +255,6 @@ func (o *callOptions) setFaults(r *decode.Request) error {
 		}
 	}
 	return nil
-}
-
-// releases are what --kernel all stands for: those that are maintained for long, and
-// those with which a trait came.
-var releases = []string{
-	"5.10", "5.15", "5.17", "6.1", "6.2", "6.3", "6.6", "6.9", "6.12", "6.13", "6.14", "6.16", "6.17", "6.18", "6.19",
-	"7.0", "7.1", "7.2", "7.3",
-}
-
-// releasesAsked are the releases that --kernel names.
-func (o *callOptions) releasesAsked() ([]string, error) {
-	switch o.kernel {
-	case "all":
-		return releases, nil
-	case "":
-		var name unix.Utsname
-		if err := unix.Uname(&name); err != nil {
-			return nil, fmt.Errorf("reading the kernel's release: %w", err)
-		}
-		return []string{unix.ByteSliceToString(name.Release[:])}, nil
-	}
-	if _, _, err := decode.ParseRelease(o.kernel); err != nil {
-		return nil, usagef("--kernel: %w; give one as 6.12 or 6.1.0-56-amd64, or all", err)
-	}
-	return []string{o.kernel}, nil
 }
 
 // architecture is that of --arch, or at the end of the release, or the running one.

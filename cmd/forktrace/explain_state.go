@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -17,105 +18,164 @@ import (
 var stateNumbers = []struct {
 	name     string
 	largest  uint64
-	set      func(*decode.State, uint64)
+	set      func(*creatorState, uint64)
 	sentence string
 }{
-	{"page-size", 1 << 16, func(s *decode.State, n uint64) { s.PageSize = n }, "bytes in a page"},
-	{"task-size", 1<<64 - 1, func(s *decode.State, n uint64) { s.TaskSize = n }, "the first address past user space"},
-	{"pidns-levels", 33, func(s *decode.State, n uint64) { s.PidLevels = uint8(n) }, "pid namespaces that the creator's children are in, 1 without nesting"},
-	{"userns-levels", 34, func(s *decode.State, n uint64) { s.UserLevels = uint8(n) }, "user namespaces that the creator is in"},
-	{"pid-max", 4 << 20, func(s *decode.State, n uint64) {
-		for i := range s.Pids {
-			s.Pids[i].PidMax = uint32(n)
-		}
-	}, "kernel.pid_max"},
+	{"page-size", 1 << 16, func(c *creatorState, n uint64) { c.PageSize, c.saidPageSize = n, true }, "bytes in a page"},
+	{"task-size", 1<<64 - 1, func(c *creatorState, n uint64) { c.TaskSize, c.saidTaskSize = n, true }, "the first address past user space"},
+	{pidLevelsWord, 33, func(c *creatorState, n uint64) { c.PidLevels = uint8(n) }, "pid namespaces that the creator's children are in, 1 without nesting"},
+	{"userns-levels", 34, func(c *creatorState, n uint64) { c.UserLevels = uint8(n) }, "user namespaces that the creator is in"},
 }
+
+const pidLevelsWord = "pidns-levels"
 
 // stateSwitches are the words of --state that are no conditions of the rules by
 // themselves.
 var stateSwitches = []struct {
 	name     string
-	set      func(*decode.State, decode.Truth)
+	set      func(*creatorState, decode.Truth)
 	sentence string
 }{
-	{"la57", func(s *decode.State, t decode.Truth) {
-		s.TaskSize = map[decode.Truth]uint64{decode.Yes: decode.TaskSizeAMD64LA57, decode.No: decode.TaskSizeAMD64}[t]
-	}, "x86-64 with five levels of page tables"},
-	{"set-tid-busy", func(s *decode.State, t decode.Truth) {
-		for i := range s.TidBusy {
-			s.TidBusy[i] = t
-		}
-	}, "the numbers of --set-tid are in use"},
-	{"cap-checkpoint-restore", func(s *decode.State, t decode.Truth) {
-		for i := range s.Pids {
-			s.Pids[i].CheckpointRestore = t
-		}
-	}, "the creator has CAP_CHECKPOINT_RESTORE over the pid namespaces"},
+	{"la57", (*creatorState).setLA57, "x86-64 with five levels of page tables"},
 }
 
-// state builds the state that the options describe. said are the conditions that the
-// options speak of; the others are taken not to hold.
-func (o *callOptions) state() (s decode.State, said decode.ConditionSet, err error) {
+// levelWords are the words of --state that hold for one pid namespace of the child, or for
+// all. Level 1 is the innermost, as in --set-tid; with CLONE_NEWPID it is the new one.
+var levelWords = []levelWord{
+	{"set-tid-busy", (*creatorState).setBusy, "the number of --set-tid for that pid namespace is in use, or all are"},
+	{"cap-checkpoint-restore", func(c *creatorState, level int, t decode.Truth) error {
+		return c.setCap(level, func(ns *decode.PidNamespace) { ns.CheckpointRestore = t })
+	}, "the creator has CAP_CHECKPOINT_RESTORE over that pid namespace, or over all"},
+	{"cap-sys-admin", func(c *creatorState, level int, t decode.Truth) error {
+		return c.setCap(level, func(ns *decode.PidNamespace) { ns.SysAdmin = t })
+	}, "the creator has CAP_SYS_ADMIN over that pid namespace; without LEVEL see above"},
+}
+
+type levelWord struct {
+	name     string
+	set      func(c *creatorState, level int, t decode.Truth) error // level 0 stands for all
+	sentence string
+}
+
+// creatorState is a state in the making.
+type creatorState struct {
+	decode.State
+	said         decode.ConditionSet // what the words speak of
+	saidTaskSize bool
+	saidPageSize bool
+	saidPidMax   bool
+	fresh        int // pid namespaces of the child that the call makes
+	numbers      int // in set_tid
+}
+
+// state builds the state that the options describe for a request. What they do not speak of
+// is taken not to hold.
+func (o *callOptions) state(r *decode.Request) (*creatorState, error) {
 	root, err := o.isRoot()
 	if err != nil {
-		return s, said, err
+		return nil, err
 	}
 	arch := o.architecture()
 	if !slices.Contains(architectures, arch) {
-		return s, said, usagef("--arch %.40s: must be amd64 or arm64", arch)
+		return nil, usagef("--arch %.40s: must be amd64 or arm64", arch)
 	}
-	s = decode.OrdinaryState(root, arch)
-	said = decode.ConditionsOf(decode.CondCapAdmin, decode.CondCapAdminInit, decode.CondCapResourceInit, decode.CondRootUser)
-	for _, word := range o.states {
-		if err := setState(&s, &said, strings.TrimSpace(word)); err != nil {
-			return s, said, err
-		}
+	c := &creatorState{State: decode.OrdinaryState(root, arch), numbers: int(min(r.SetTidSize, uint64(len(r.Tids))))}
+	if r.Flags&decode.CloneNewPid != 0 {
+		c.fresh = 1
 	}
-	for len(s.Pids) < int(s.PidLevels) {
-		s.Pids = append(s.Pids, s.Pids[0])
+	// how many levels there are, and who the creator is, decides what words of one level mean
+	if err := o.setWords(c, arch, func(name, _ string) bool { return name == pidLevelsWord }); err != nil {
+		return nil, err
 	}
-	return s, said, nil
+	for len(c.Pids) < int(c.PidLevels) {
+		c.Pids = append(c.Pids, c.Pids[0])
+	}
+	if err := o.setWords(c, arch, func(name, value string) bool { return name != pidLevelsWord && !ofLevels(name, value) }); err != nil {
+		return nil, err
+	}
+	if err := c.settleCaps(); err != nil {
+		return nil, err
+	}
+	return c, o.setWords(c, arch, ofLevels)
 }
 
-func setState(s *decode.State, said *decode.ConditionSet, word string) error {
-	name, value, hasValue := strings.Cut(word, "=")
+// setWords sets those of the words of --state that are chosen.
+func (o *callOptions) setWords(c *creatorState, arch string, chosen func(name, value string) bool) error {
+	for _, word := range o.states {
+		name, value, hasValue := strings.Cut(strings.TrimSpace(word), "=")
+		if !chosen(name, value) {
+			continue
+		}
+		if err := c.set(name, value, hasValue, arch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ofLevels says whether a word speaks of one pid namespace, or of all of them.
+func ofLevels(name, value string) bool {
+	level, _, _ := strings.Cut(value, ":")
+	_, err := strconv.Atoi(level)
+	isLevelWord := slices.ContainsFunc(levelWords, func(w levelWord) bool { return w.name == name })
+	return name == "pid-max" || isLevelWord && (err == nil || name != decode.CondCapAdmin.Name())
+}
+
+func (c *creatorState) set(name, value string, hasValue bool, arch string) error {
 	for _, n := range stateNumbers {
 		if n.name == name {
-			number, err := parseNumber("state "+name, value)
-			if err == nil && (number == 0 || number > n.largest) {
-				err = usagef("--state %s: must be from 1 to %d", name, n.largest)
-			}
+			number, err := parseBounded(name, value, n.largest)
 			if err == nil {
-				n.set(s, number)
+				n.set(c, number)
 			}
 			return err
 		}
 	}
-	var set func(decode.Truth)
+	if name == "pid-max" {
+		return c.setPidMax(value)
+	}
+	if ofLevels(name, value) {
+		return c.setLevel(name, value, hasValue)
+	}
+	holds, err := parseHolds(name, value, hasValue)
 	for _, w := range stateSwitches {
-		if w.name == name {
-			set = func(t decode.Truth) { w.set(s, t) }
-		}
-	}
-	if set == nil {
-		c, err := decode.ParseCondition(name)
-		if err != nil {
-			return nearState(err, name)
-		}
-		set = func(t decode.Truth) {
-			said[c/64] |= 1 << (c % 64)
-			s.Set(c, t == decode.Yes)
-			if t == decode.Open {
-				s.Forget(c)
+		if w.name == name && err == nil {
+			if name == "la57" && arch != "amd64" {
+				return usagef("--state la57: %s has none", arch)
 			}
+			w.set(c, holds)
+			return nil
 		}
 	}
+	condition, unknown := decode.ParseCondition(name)
+	if unknown != nil {
+		return nearState(unknown, name)
+	}
+	if err != nil {
+		return err
+	}
+	c.said[condition/64] |= 1 << (condition % 64)
+	c.Set(condition, holds == decode.Yes)
+	if holds == decode.Open {
+		c.Forget(condition)
+	}
+	return nil
+}
+
+func parseBounded(name, value string, largest uint64) (uint64, error) {
+	number, err := parseNumber("state "+name, value)
+	if err == nil && (number == 0 || number > largest) {
+		err = usagef("--state %s: must be from 1 to %d", name, largest)
+	}
+	return number, err
+}
+
+func parseHolds(name, value string, hasValue bool) (decode.Truth, error) {
 	holds, ok := map[string]decode.Truth{"": decode.Yes, "yes": decode.Yes, "no": decode.No, "unknown": decode.Open}[value]
 	if !ok || hasValue && value == "" {
-		return usagef("--state %s: %.40q is none of yes, no and unknown", name, value)
+		return holds, usagef("--state %s: %.40q is none of yes, no and unknown", name, value)
 	}
-	set(holds)
-	return nil
+	return holds, nil
 }
 
 // writeStates lists the words of --state.
@@ -128,9 +188,13 @@ func writeStates(w io.Writer) error {
 	for _, word := range stateSwitches {
 		fmt.Fprintf(tw, "%s\t%s\n", word.name, word.sentence)
 	}
+	for _, word := range levelWords {
+		fmt.Fprintf(tw, "%s[=LEVEL]\t%s; 1 is the innermost, as in --set-tid\n", word.name, word.sentence)
+	}
 	for _, n := range stateNumbers {
 		fmt.Fprintf(tw, "%s=N\t%s\n", n.name, n.sentence)
 	}
+	fmt.Fprint(tw, "pid-max=N\tkernel.pid_max of all pid namespaces\npid-max=LEVEL:N\tand of one\n")
 	if err := tw.Flush(); err != nil {
 		return fmt.Errorf("writing: %w", err)
 	}
@@ -141,11 +205,14 @@ func writeStates(w io.Writer) error {
 func nearState(err error, name string) error {
 	var unknown *decode.UnknownNameError
 	if errors.As(err, &unknown) {
-		names := decode.ConditionNames()
+		names := append(decode.ConditionNames(), "pid-max")
 		for _, n := range stateNumbers {
 			names = append(names, n.name)
 		}
 		for _, w := range stateSwitches {
+			names = append(names, w.name)
+		}
+		for _, w := range levelWords {
 			names = append(names, w.name)
 		}
 		unknown.Near = decode.Nearest(name, names)

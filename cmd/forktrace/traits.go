@@ -27,30 +27,40 @@ func kernelTraits(diag io.Writer) decode.Traits {
 	return traits
 }
 
-func learnTraits() (decode.Traits, []verify.Learned, error) {
+// learned is what the running kernel tells of itself.
+type learned struct {
+	traits   []verify.Learned
+	taskSize uint64
+}
+
+func learnTraits() (decode.Traits, learned, error) {
 	e, err := verify.NewExecutor()
 	if err != nil {
-		return 0, nil, err
+		return 0, learned{}, err
 	}
+	var l learned
 	traits, all, err := e.Learn()
-	return traits, all, errors.Join(err, e.Close())
+	if l.traits = all; err == nil {
+		l.taskSize, err = e.TaskSize()
+	}
+	return traits, l, errors.Join(err, e.Close())
 }
 
 // ruleTraits are the traits that rules depend on, as doctor shows them.
 func ruleTraits() []reportTrait {
 	traits, all, err := learnTraits()
 	if err != nil {
-		traits, all = kernelTraits(io.Discard), nil
+		traits, all.traits = kernelTraits(io.Discard), nil
 	}
 	var rows []reportTrait
 	for i := range decode.TraitTable {
 		info := &decode.TraitTable[i]
-		if info.Archs != nil && !slices.Contains(info.Archs, runtime.GOARCH) {
+		if !info.IsOf(runtime.GOARCH) {
 			continue
 		}
-		row := reportTrait{info.Name, traits&info.Trait != 0, info.Sentence, byRelease}
-		if slices.ContainsFunc(all, func(l verify.Learned) bool { return l.Trait == info && l.Probed != decode.Open }) {
-			row.By = byProbe
+		row := reportTrait{info.Name, traits&info.Trait != 0, info.Sentence, string(verify.ByRelease)}
+		if i := slices.IndexFunc(all.traits, func(l verify.Learned) bool { return l.Trait == info }); i >= 0 {
+			row.By = string(all.traits[i].By)
 		}
 		rows = append(rows, row)
 	}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -133,34 +132,5 @@ func TestVerifyInterrupted(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-// TestCheckedStress compares what stress-ng creates with what the flags promise: there are no
-// false alarms.
-func TestCheckedStress(t *testing.T) {
-	testkit.NeedRoot(t)
-	stress, err := exec.LookPath("stress-ng")
-	if err != nil {
-		t.Skip("needs: stress-ng: it is not installed")
-	}
-	for _, stressor := range []string{"clone", "fork", "vfork", "pthread", "daemon", "unshare", "io-uring"} {
-		t.Run(stressor, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, testkit.Forktrace(t), "trace", "--check", "-o", os.DevNull, "--",
-				stress, "--quiet", "--"+stressor, "1", "--timeout", "1s")
-			var stderr strings.Builder
-			cmd.Stderr = &stderr
-			if err := cmd.Run(); err != nil && testkit.ExitStatus(t, err) == exitDiverges {
-				t.Errorf("%s", stderr.String())
-			}
-			var violations, attempts int
-			_, line, _ := strings.Cut(stderr.String(), "received, ")
-			_, line, _ = strings.Cut(line, "\nforktrace: ")
-			if _, err := fmt.Sscanf(line, "%d violations in %d attempts", &violations, &attempts); err != nil || violations != 0 || attempts == 0 {
-				t.Errorf("%v, %d violations in %d attempts\n%s", err, violations, attempts, stderr.String())
-			}
-		})
 	}
 }

@@ -7,6 +7,7 @@
  *	creations cases [GROUP…]     one of each; groups: as in the table below
  *	creations load PROCS N       PROCS processes make N creations in all, of mixed kinds
  *	creations tree DEPTH WIDTH   every process forks WIDTH others and ends, DEPTH generations deep
+ *	creations containers DEPTH   containers within each other, with processes and threads in each
  *	creations kernel             makes the kernel create: io worker, kernel thread, user-mode helper
  *	creations reasons            makes the causes of refusals and prints the reason to be named
  *	creations machine-reasons    the same for causes that take the whole machine: in guests only
@@ -69,6 +70,8 @@ int main(int argc, char **argv)
 		return run_load(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 4 && !strcmp(argv[1], "tree"))
 		return run_tree(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 3 && !strcmp(argv[1], "containers"))
+		return run_containers(argv[0], atoi(argv[2]));
 	if (argc == 2 && !strcmp(argv[1], "kernel"))
 		return run_kernel();
 	if (argc == 2 && !strcmp(argv[1], "reasons"))
@@ -89,7 +92,8 @@ int main(int argc, char **argv)
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
-	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | kernel | "
+	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | "
+			"containers DEPTH | kernel | "
 			"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
 			"limited-user | fallback | livelock N | "
 			"bench-KIND N | storm NAME N SECONDS [PID_MAX] | seccomp-bpf CMD...\n");

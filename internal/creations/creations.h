@@ -110,6 +110,8 @@ int ordinary_user(void);
 /* goes on as the first process of a new pid namespace; the one before waits for it */
 int as_init(void);
 int run_reasons(void);
+/* containers.c */
+int run_containers(const char *self, int depth);
 /* machine.c: causes that take the whole machine, and are made in guests only */
 int run_machine_reasons(void);
 int run_pid_exhausted(void);

@@ -38,6 +38,11 @@ static int foreign_pidns(void)
 	return unshare(CLONE_NEWPID);
 }
 
+static int foreign_timens(void)
+{
+	return unshare(CLONE_NEWTIME);
+}
+
 static int deadline(void)
 {
 	struct {
@@ -409,6 +414,7 @@ static const struct reason_case reason_cases[] = {
      {SYS_clone3, 0, SIGCHLD, .stack = 0xffff800000000000, .stack_size = 4096},
      EINVAL},
     {"pidfd-aliases-parent-tid", NULL, {SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID, SIGCHLD}, EINVAL},
+    {"vm-foreign-timens", foreign_timens, {SYS_clone, THREAD, 0}, EINVAL},
     {"pidfd-with-thread", NULL, {SYS_clone, THREAD | CLONE_PIDFD, 0}, EINVAL},
     {"into-cgroup-gone",
      removed_cgroup,

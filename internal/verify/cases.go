@@ -8,7 +8,7 @@ import (
 	"github.com/forktrace/forktrace/decode"
 )
 
-// Case is one request, of which the rules say what must become, or one observation of the
+// Case is one request, of [decode.EntryUnknown] for unshare, of which the rules say what must become, or one observation of the
 // child that it makes.
 type Case struct {
 	Suite   string
@@ -16,10 +16,11 @@ type Case struct {
 	Request decode.Request
 	Setup   Setup
 	Cgroup  Cgroup
-	Given   []decode.Condition // what the request itself brings about
-	Rule    string             // the rule that the case is made for, where kernels have it
-	Source  string             // where the case is from
-	Bug     string             // the known bug that a divergence would be
+	Given   []decode.Condition                   // what the request itself brings about
+	Fit     func(*decode.Request, *decode.State) // fills in what depends on the machine
+	Rule    string                               // the rule that the case is made for, where kernels have it
+	Source  string                               // where the case is from
+	Bug     string                               // the known bug that a divergence would be
 
 	Observe string // what is looked for in the child (executor/observe.c, observations)
 	Want    Seen   // what must be seen
@@ -57,6 +58,8 @@ func Cases() []Case {
 	all = append(all, ruleCases()...)
 	all = append(all, setupCases()...)
 	all = append(all, flagCases()...)
+	all = append(all, combinedCases()...)
+	all = append(all, unshareCases()...)
 	all = append(all, limitCases()...)
 	all = append(all, meanings()...)
 	return append(all, bugCases...)
@@ -70,7 +73,7 @@ var badCgroup = []decode.Condition{decode.CondCgroupBadFD}
 
 // sizeCases are the sizes of clone_args around every boundary.
 func sizeCases() (all []Case) {
-	for _, size := range []uint64{0, 1, 56, 63, 64, 65, 72, 79, 80, 87, 88, 4097, 65537, 1 << 40} {
+	for _, size := range []uint64{0, 1, 56, 63, 64, 65, 72, 79, 80, 87, 88, 89, 95, 96, 4095, 4096, 4097, 65536, 65537, 1 << 40} {
 		all = append(all, Case{Suite: "rules", Name: fmt.Sprintf("clone3-size-%d", size), Source: "selftests clone3/clone3.c",
 			Request: with(clone3(0), func(r *decode.Request) { r.Size = size })})
 	}
@@ -114,11 +117,13 @@ func boundaryCases() (all []Case) {
 	add("clone3-pidfd-fault", with(clone3(decode.ClonePidfd), func(r *decode.Request) { r.PidfdFault = decode.Yes }))
 	add("clone-pidfd-fault", with(clone(decode.ClonePidfd), func(r *decode.Request) { r.PidfdFault = decode.Yes }))
 	add("clone3-pidfd-aliases-parent-tid", with(clone3(decode.ClonePidfd|decode.CloneParentSetTid), func(r *decode.Request) { r.ParentTid = r.Pidfd }))
-	for _, cgroup := range []uint64{1 << 31, 1 << 40, ^uint64(0)} {
+	add("clone3-cgroup-0x7fffffff", with(clone3(decode.CloneIntoCgroup), func(r *decode.Request) { r.Cgroup = 1<<31 - 1 }))
+	all[len(all)-1].Given = badCgroup
+	for _, cgroup := range []uint64{1 << 31, 1<<32 + 1, 1 << 40, ^uint64(0)} {
 		add(fmt.Sprintf("clone3-cgroup-%#x", cgroup), with(clone3(decode.CloneIntoCgroup), func(r *decode.Request) { r.Cgroup = cgroup }))
 	}
-	all = append(all, tidCases()...)
-	return all
+	all = append(all, edgeCases()...)
+	return append(all, tidCases()...)
 }
 
 // tid is a clone3 request for these ids.
@@ -142,6 +147,8 @@ func tidCases() (all []Case) {
 	add("negative", 0, 1, -1)
 	add("pid-max-limit", 0, 1, 4<<20)
 	add("init", 0, 1, 1)
+	add("least", 0, 1, -1<<31)
+	add("largest", 0, 1, 1<<31-1)
 	add("new-namespace-2", decode.CloneNewPid, 1, 2)
 	add("new-namespace-1", decode.CloneNewPid, 1, 1)
 	add("new-namespace-1-busy", decode.CloneNewPid, 2, 1, 1)
@@ -179,10 +186,15 @@ func setupCases() []Case {
 		{Name: "init-set-tid-busy", Request: tid(0, 1), Setup: SetupInit, Rule: "settid-busy"},
 		{Name: "autoreap-parent", Request: clone3(decode.CloneParent), Setup: SetupAutoreap, Rule: "parent-from-autoreap"},
 		{Name: "autoreap-parent-thread", Request: clone3(decode.CloneParent | threadFlags), Setup: SetupAutoreap, Rule: "parent-from-autoreap"},
+		{Name: "others-pidns", Request: clone(decode.CloneNewPid), Setup: SetupOthersPid, Rule: "newpid-userns-not-descendant"},
+		{Name: "others-pidns-process", Request: clone(0), Setup: SetupOthersPid},
+		{Name: "signalled", Request: clone(0), Setup: SetupSignalled, Rule: "signal-pending"},
+		{Name: "signalled-clone3", Request: clone3(decode.ClonePidfd), Setup: SetupSignalled, Rule: "signal-pending"},
 		{Name: "deadline", Request: clone(0), Setup: SetupDeadline, Rule: "sched-deadline"},
 		{Name: "deadline-before-namespaces", Request: clone(newIPC), Setup: SetupDeadline, Rule: "sched-deadline"},
 	}
 	all = append(all, precedenceCases()...)
+	all = append(all, usernsCases()...)
 	for i := range all {
 		all[i].Suite, all[i].Source = "rules", factsC
 	}
@@ -202,6 +214,10 @@ func precedenceCases() []Case {
 		{Name: "deadline-before-needs-admin", Request: clone(decode.CloneNewNet), Setup: SetupDeadline | SetupUser, Rule: "sched-deadline"},
 		{Name: "needs-admin-before-bad-cgroup", Request: clone3(decode.CloneNewNet | decode.CloneIntoCgroup), Setup: SetupUser, Given: badCgroup, Rule: "ns-needs-admin"},
 		{Name: "set-tid-busy-inside-denied-outside", Request: tid(0, 1, 7), Setup: SetupMapped | SetupInit}, // turned round by 7.0
+		{Name: "tail-fault-before-flags", Request: with(clone3(1<<40), func(r *decode.Request) { r.Size, r.Tail = 96, decode.TailFault }), Rule: "c3-tail-fault"},
+		{Name: "flags-before-signal", Request: clone(decode.CloneThread), Setup: SetupSignalled, Rule: "thread-without-sighand"},
+		{Name: "signal-before-nproc", Request: clone(0), Setup: SetupSignalled | SetupUser | SetupNproc0, Rule: "signal-pending"},
+		{Name: "signal-before-pidfd", Request: with(clone(decode.ClonePidfd), func(r *decode.Request) { r.PidfdFault = decode.Yes }), Setup: SetupSignalled, Rule: "signal-pending"},
 		{Name: "parent-tid-fault", Request: with(clone3(decode.CloneParentSetTid), func(r *decode.Request) { r.ParentTid = badAddress })},
 	}
 }

@@ -12,6 +12,7 @@ func ruleCases() []Case {
 	all := []Case{
 		{Rule: "c3-size-gt-page", Request: set(func(r *decode.Request) { r.Size = 1 << 20 })},
 		{Rule: "c3-size-lt-ver0", Request: set(func(r *decode.Request) { r.Size = 63 })},
+		{Rule: "c3-tail-fault", Request: set(func(r *decode.Request) { r.Size, r.Tail = 96, decode.TailFault })},
 		{Rule: "c3-tail-nonzero", Request: set(func(r *decode.Request) { r.Size, r.Tail = 96, decode.TailNonzero })},
 		{Rule: "c3-args-fault", Request: set(func(r *decode.Request) { r.ArgsFault = decode.Yes })},
 		{Rule: "settid-size-gt-32", Request: set(func(r *decode.Request) { r.SetTid, r.SetTidSize = placeTids, 33 })},

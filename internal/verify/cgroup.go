@@ -21,15 +21,16 @@ type Cgroup int
 
 // The kinds of cgroups.
 const (
-	CgroupNone     Cgroup = iota
-	CgroupPlain           // as it is made
-	CgroupKilled          // all in it were killed, when there was nothing in it
-	CgroupPids0           // pids.max is 0
-	CgroupPids1           // pids.max is 1
-	CgroupPids2           // pids.max is 2
-	CgroupBusy            // hands a domain controller to its children
-	CgroupInvalid         // of type domain invalid
-	CgroupThreaded        // of type threaded, of another domain than the creator's
+	CgroupNone       Cgroup = iota
+	CgroupPlain             // as it is made
+	CgroupKilled            // all in it were killed, when there was nothing in it
+	CgroupPids0             // pids.max is 0
+	CgroupBelowPids0        // below one whose pids.max is 0
+	CgroupPids1             // pids.max is 1
+	CgroupPids2             // pids.max is 2
+	CgroupBusy              // hands a domain controller to its children
+	CgroupInvalid           // of type domain invalid
+	CgroupThreaded          // of type threaded, of another domain than the creator's
 )
 
 // cgroupKind is how a cgroup is made.
@@ -47,14 +48,25 @@ func writing(file, text string) func(string) (string, error) {
 }
 
 var cgroupKinds = map[Cgroup]cgroupKind{
-	CgroupPlain:    {unified: true},
-	CgroupKilled:   {unified: true, prepare: writing("cgroup.kill", "1")},
-	CgroupPids0:    {controller: "pids", unified: true, prepare: writing("pids.max", "0"), given: []decode.Condition{decode.CondPidsReached}},
-	CgroupPids1:    {controller: "pids", prepare: writing("pids.max", "1"), given: []decode.Condition{decode.CondPidsReached}},
-	CgroupPids2:    {controller: "pids", prepare: writing("pids.max", "2")},
-	CgroupBusy:     {controller: "memory", unified: true, prepare: writing("cgroup.subtree_control", "+memory"), given: []decode.Condition{decode.CondCgroupBusy}},
-	CgroupInvalid:  {unified: true, prepare: besideThreaded, given: []decode.Condition{decode.CondCgroupInvalid}},
-	CgroupThreaded: {unified: true, prepare: threaded, given: []decode.Condition{decode.CondCgroupOtherDomain}},
+	CgroupPlain:      {unified: true},
+	CgroupKilled:     {unified: true, prepare: writing("cgroup.kill", "1")},
+	CgroupPids0:      {controller: "pids", unified: true, prepare: writing("pids.max", "0"), given: []decode.Condition{decode.CondPidsReached}},
+	CgroupBelowPids0: {controller: "pids", unified: true, prepare: belowPids0, given: []decode.Condition{decode.CondPidsReached}},
+	CgroupPids1:      {controller: "pids", prepare: writing("pids.max", "1"), given: []decode.Condition{decode.CondPidsReached}},
+	CgroupPids2:      {controller: "pids", prepare: writing("pids.max", "2")},
+	CgroupBusy:       {controller: "memory", unified: true, prepare: writing("cgroup.subtree_control", "+memory"), given: []decode.Condition{decode.CondCgroupBusy}},
+	CgroupInvalid:    {unified: true, prepare: besideThreaded, given: []decode.Condition{decode.CondCgroupInvalid}},
+	CgroupThreaded:   {unified: true, prepare: threaded, given: []decode.Condition{decode.CondCgroupOtherDomain}},
+}
+
+// belowPids0 makes a cgroup in one that may hold nothing.
+func belowPids0(dir string) (string, error) {
+	inner := filepath.Join(dir, "inner")
+	if err := os.Mkdir(inner, 0o755); err != nil {
+		return "", err
+	}
+	_, err := writing("pids.max", "0")(dir)
+	return inner, err
 }
 
 // besideThreaded makes a threaded cgroup below dir, so that any other there is invalid.

@@ -34,8 +34,12 @@ const (
 	answerKilled = 2
 	answerNobody = 3
 
-	callClone  = 1
-	callClone3 = 2
+	callClone   = 1
+	callClone3  = 2
+	callUnshare = 3
+
+	argsBad    = 1
+	argsAtEdge = 2
 
 	// Places in the executor's memory, as a request names them.
 	placePidfd  = 1
@@ -51,11 +55,11 @@ const (
 )
 
 type wireRequest struct {
-	args                           [12]uint64
-	size                           uint64
-	tids                           [4]int32
-	call, setup, badArgs, answered uint32
-	result, unprepared, seen       int64
+	args                         [12]uint64
+	size                         uint64
+	tids                         [4]int32
+	call, setup, where, answered uint32
+	result, unprepared, seen, at int64
 }
 
 type shared struct {
@@ -332,7 +336,11 @@ func wireOf(r *decode.Request) wireRequest {
 	if r.SetTidFault == decode.Yes {
 		tids = badAddress
 	}
-	if r.Entry == decode.EntryClone {
+	switch r.Entry {
+	case decode.EntryUnknown: // of unshare there is nothing but flags
+		w.call, w.args[0] = callUnshare, r.Flags
+		return w
+	case decode.EntryClone:
 		if r.PidfdFault == decode.Yes {
 			parent = badAddress
 		}
@@ -340,8 +348,11 @@ func wireOf(r *decode.Request) wireRequest {
 		w.args = [12]uint64{0: r.Flags | r.ExitSignal, 1: parent, 5: r.Stack, 7: r.TLS}
 		return w
 	}
-	if r.ArgsFault == decode.Yes {
-		w.badArgs = 1
+	switch {
+	case r.ArgsFault == decode.Yes:
+		w.where = argsBad
+	case r.Tail == decode.TailFault:
+		w.where = argsAtEdge
 	}
 	w.args = [12]uint64{r.Flags, pidfd, placeChild, parent, r.ExitSignal, r.Stack, r.StackSize, r.TLS, tids, r.SetTidSize, r.Cgroup}
 	if r.Tail == decode.TailNonzero {

@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/forktrace/forktrace/decode"
 )
@@ -45,10 +44,12 @@ type Result struct {
 type Verifier struct {
 	Executor *Executor
 	Book     *decode.Book // nil: by decode.Rules
-	Traits   decode.Traits
-	state    decode.State
-	root     bool
-	noClone3 string // why clone3 cannot be asked, "" if it can
+	// UnshareBook is the like for unshare, nil: decode.UnshareRules.
+	UnshareBook *decode.Book
+	Traits      decode.Traits
+	state       decode.State
+	root        bool
+	noClone3    string // why clone3 cannot be asked, "" if it can
 }
 
 // New prepares a verifier: it learns the traits of the kernel.
@@ -59,10 +60,10 @@ func New(e *Executor) (*Verifier, error) {
 	}
 	v := &Verifier{Executor: e, Traits: traits, root: privileged(), state: decode.OrdinaryState(privileged(), runtime.GOARCH)}
 	v.state.PageSize = uint64(os.Getpagesize())
-	if runtime.GOARCH == "amd64" && hasLA57() {
-		v.state.TaskSize = decode.TaskSizeAMD64LA57
+	if v.state.TaskSize, err = e.TaskSize(); err != nil {
+		return nil, err
 	}
-	v.state.Pids[0].PidMax = 0 // differs; no case asks for a number near it
+	v.state.Pids[0].PidMax = readPidMax("/proc")
 	readState(&v.state, "/proc")
 	if err := v.learnCreator(); err != nil {
 		return nil, err
@@ -74,26 +75,7 @@ func New(e *Executor) (*Verifier, error) {
 	} else if a.Errno != decode.EINVAL {
 		v.noClone3 = "clone3 is hidden, as a seccomp filter does: " + a.text()
 	}
-	return v, v.learnSpoilt()
-}
-
-// learnSpoilt finds out by a first fork that fails whether a pid namespace outlives it: no
-// request that is refused can tell.
-func (v *Verifier) learnSpoilt() error {
-	if !v.root {
-		return nil
-	}
-	r := clone(0)
-	a, err := v.Executor.Issue(&r, SetupSpoilt, "")
-	switch {
-	case err != nil || a.Unprepared != 0:
-		return err
-	case a.Errno == decode.ENOMEM:
-		v.Traits &^= decode.TraitPidNSRetry
-	case a.Errno == 0:
-		v.Traits |= decode.TraitPidNSRetry
-	}
-	return nil
+	return v, nil
 }
 
 // learnCreator finds out what is special about this process as a creator: it may be root of
@@ -114,25 +96,23 @@ func (v *Verifier) learnCreator() error {
 		return err
 	}
 	may := decode.TruthOf(a.Errno != decode.EPERM)
-	v.state.Pids = []decode.PidNamespace{{CheckpointRestore: may, SysAdmin: may}}
+	v.state.Pids = []decode.PidNamespace{{PidMax: v.state.Pids[0].PidMax, CheckpointRestore: may, SysAdmin: may}}
 	return nil
 }
 
 // wholeMap is the uid_map of the initial user namespace.
 var wholeMap = regexp.MustCompile(`^\s*0\s+0\s+4294967295\s*$`)
 
-// hasLA57 says whether the kernel uses five levels of page tables: it hides the flag of
-// the processor when it does not.
-func hasLA57() bool {
-	info, err := os.ReadFile("/proc/cpuinfo")
-	return err == nil && strings.Contains(string(info), " la57 ")
-}
-
 // Root says whether cases run that need root.
 func (v *Verifier) Root() bool { return v.root }
 
 func (v *Verifier) predict(r *decode.Request, s *decode.State, traits decode.Traits) decode.Prediction {
-	if v.Book != nil {
+	switch {
+	case r.Entry == decode.EntryUnknown && v.UnshareBook != nil:
+		return v.UnshareBook.PredictUnshare(r.Flags, s, traits)
+	case r.Entry == decode.EntryUnknown:
+		return decode.PredictUnshare(r.Flags, s, traits)
+	case v.Book != nil:
 		return v.Book.Predict(r, s, traits)
 	}
 	return decode.Predict(r, s, traits)
@@ -156,17 +136,34 @@ func (v *Verifier) adapt(c *Case) *Case {
 	return &adapted
 }
 
+// fit fills in what of a request depends on the machine.
+func (v *Verifier) fit(c *Case) *Case {
+	if c.Fit == nil {
+		return c
+	}
+	fitted := *c
+	c.Fit(&fitted.Request, &v.state)
+	fitted.Fit = nil
+	return &fitted
+}
+
 // cannot says why a case cannot be run here, "" if it can.
 func (v *Verifier) cannot(c *Case) string {
 	switch {
 	case !v.root && (c.Setup&^(rootlessSetups|inUserNS) != 0 || c.Cgroup != CgroupNone):
 		return "needs root"
-	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&SetupAutoreap != 0):
+	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&(SetupAutoreap|SetupThreaded|SetupSharedMM|SetupSharedSighand) != 0):
 		return v.noClone3
 	case c.Setup&SetupAutoreap != 0 && v.Traits&decode.TraitAutoreap == 0:
 		return "this kernel has no CLONE_AUTOREAP"
 	case c.Setup&SetupPidMax != 0 && v.Traits&decode.TraitPidMaxPerNS == 0:
 		return "this kernel has one pid_max for all namespaces"
+	case c.Rule == usernsRule && v.Traits&decode.TraitUsernsSysctl == 0:
+		return "this kernel has no sysctl kernel.unprivileged_userns_clone"
+	case c.Rule == usernsRule && !v.state.True.Has(decode.CondUsernsCloneOff):
+		return "the sysctl kernel.unprivileged_userns_clone is 1, and is not for verify to change"
+	case c.Fit != nil && v.state.TaskSize == 0:
+		return "the end of user space is not known"
 	}
 	return ""
 }
@@ -175,7 +172,7 @@ func (v *Verifier) cannot(c *Case) string {
 func (v *Verifier) predictCase(c *Case) decode.Prediction {
 	state := v.state
 	state.Pids = slices.Clone(state.Pids)
-	c.Setup.apply(&state)
+	c.Setup.apply(&state, v.Traits)
 	for _, g := range slices.Concat(c.Given, cgroupKinds[c.Cgroup].given) {
 		state.Set(g, true)
 	}
@@ -192,7 +189,7 @@ func (v *Verifier) predictCase(c *Case) decode.Prediction {
 // Run does one case. An error means that the executor is gone.
 func (v *Verifier) Run(c *Case) (Result, error) {
 	res := Result{Suite: c.Suite, Name: c.Name, Source: c.Source, Bug: c.Bug, Promise: c.Promise, About: c.Rule}
-	c = v.adapt(c)
+	c = v.fit(v.adapt(c))
 	if res.skip(v.cannot(c)) {
 		return res, nil
 	}

@@ -5,6 +5,7 @@ package verify
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/forktrace/forktrace/decode"
@@ -31,6 +32,16 @@ var conditionFiles = []struct {
 	{"self/ns/pid", "", decode.CondNoPidNS},
 	{"self/ns/net", "", decode.CondNoNetNS},
 	{"self/ns/time", "", decode.CondNoTimeNS},
+}
+
+// readPidMax is the end of the numbers of the pid namespace of this process, 0 if not known.
+func readPidMax(proc string) uint32 {
+	text, err := os.ReadFile(filepath.Join(proc, "sys/kernel/pid_max"))
+	if err != nil {
+		return 0
+	}
+	n, _ := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32) // 0 for what is no number
+	return uint32(n)
 }
 
 // readState sets what the files below proc tell of the machine.

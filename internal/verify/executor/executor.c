@@ -9,6 +9,8 @@
  */
 #include "executor.h"
 
+void *memcpy(void *to, const void *from, unsigned long size);
+
 struct shared *shared;
 int pidfd_place, parent_place, child_place;
 
@@ -85,12 +87,43 @@ void fill_places(struct request *r)
 	r->args[8] = place(r->args[8], r);
 }
 
+#define KNOWN_SIZE 88 /* of struct clone_args up to Linux 7.3 */
+
+/* Where the structure of a request is: a large one has zeroes behind what is said of it. */
+static long args_of(struct request *r)
+{
+	char *memory;
+
+	if (r->where == ARGS_BAD)
+		return BAD_ADDRESS;
+	if (r->where == ARGS_GOOD && r->size <= sizeof(r->args))
+		return (long)r->args;
+	memory = (char *)call6(NR_mmap, 0, 2 * LARGEST_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE_ZERO, -1, 0);
+	if ((long)memory < 0 && (long)memory > -4096)
+		return BAD_ADDRESS;
+	if (r->where == ARGS_AT_EDGE) {
+		call2(NR_munmap, (long)memory + LARGEST_PAGE, LARGEST_PAGE);
+		return (long)memcpy(memory + LARGEST_PAGE - KNOWN_SIZE, r->args, KNOWN_SIZE);
+	}
+	return (long)memcpy(memory, r->args, sizeof(r->args));
+}
+
+/* Puts what a request names into place. After that it is one system call. */
+void ready(struct request *r)
+{
+	if (r->call == CALL_CLONE3) {
+		fill_places(r);
+		r->at = args_of(r);
+	}
+}
+
 long issue(struct request *r)
 {
 	if (r->call == CALL_CLONE)
 		return clone_word(r->args[0], r->args[5], place(r->args[1], r), r->args[7]);
-	fill_places(r);
-	return create(NR_clone3, r->bad_args ? BAD_ADDRESS : (long)r->args, r->size, 0, 0, 0);
+	if (r->call == CALL_UNSHARE)
+		return call1(NR_unshare, r->args[0]);
+	return create(NR_clone3, r->at, r->size, 0, 0, 0);
 }
 
 /* Waits for a child that a request made, if it is ours; a thread is nobody's. */
@@ -117,11 +150,17 @@ static void work_requests(void)
 	for (unsigned int i = 0; i < shared->count; i++) {
 		struct request *r = &shared->requests[i];
 
-		r->unprepared = prepare(r);
+		pidfd_place = -1;
+		if (r->setup & SETUP_SIGNALLED) {
+			r->result = issue_signalled(r);
+		} else {
+			r->unprepared = prepare(r);
+			ready(r);
+			if (!r->unprepared)
+				r->result = issue(r);
+		}
 		if (r->unprepared)
 			break;
-		pidfd_place = -1;
-		r->result = issue(r);
 		r->answered = 1;
 		if (r->result > 0)
 			reap(r->result);

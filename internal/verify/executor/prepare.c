@@ -15,7 +15,7 @@ static long descend(long pid)
 	return 0;
 }
 
-static long fork_plain(void)
+long fork_plain(void)
 {
 	return call5(NR_clone, SIGCHLD, 0, 0, 0, 0);
 }
@@ -110,17 +110,25 @@ static long to_userns(void)
 	return unshare(CLONE_NEWUSER);
 }
 
-/* Maps user or group 0 to id, which this process has outside. */
-static long map_id(const char *path, unsigned long id)
+/* Writes a number and returns its end. */
+static char *put_number(char *at, unsigned long number)
 {
-	char digits[32] = "0 ", *at = digits + 2, reversed[12];
+	char reversed[24];
 	int n = 0;
 
 	do
-		reversed[n++] = '0' + id % 10;
-	while (id /= 10);
+		reversed[n++] = '0' + number % 10;
+	while (number /= 10);
 	while (n)
 		*at++ = reversed[--n];
+	return at;
+}
+
+/* Maps user or group 0 to id, which this process has outside. */
+static long map_id(const char *path, unsigned long id)
+{
+	char digits[32] = "0 ", *at = put_number(digits + 2, id);
+
 	*at++ = ' ';
 	*at++ = '1';
 	*at = 0;
@@ -241,10 +249,8 @@ static long to_pid_max(void)
 		ret = to_init();
 	if (ret == 0)
 		ret = write_file("/proc/sys/kernel/pid_max", "301");
-	while (ret == 0 && pid != 299) {
-		pid = fork_plain();
-		if (pid == 0)
-			call1(NR_exit_group, 0);
+	while (ret == 0 && pid != 299) { /* by the cheapest of all processes: many are needed */
+		pid = create(NR_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
 		if (pid < 0)
 			return pid;
 		reap(pid);
@@ -289,12 +295,71 @@ static long to_gone(void)
 	return call4(NR_unlinkat, AT_FDCWD, (long)shared->cgroup, AT_REMOVEDIR, 0);
 }
 
+/* Makes a pid namespace that belongs to a user namespace below this one, and keeps it. */
+static void own_pidns(int made)
+{
+	long pid = unshare(CLONE_NEWUSER | CLONE_NEWPID);
+
+	if (pid == 0)
+		pid = fork_plain();
+	if (pid < 0 || (pid == 0 && call4(NR_write, made, (long)"", 1, 0) != 1))
+		call1(NR_exit_group, 1);
+	call5(NR_ppoll, 0, 0, 0, 0, 0);
+	call1(NR_exit_group, 1);
+}
+
+/* In a pid namespace whose user namespace is not above this one's. */
+static long to_others_pid(void)
+{
+	char path[64] = "/proc/", *at = path + 6, byte;
+	const char *rest = "/ns/pid_for_children";
+	int made[2];
+	long owner, fd, ret = call2(NR_pipe2, (long)made, O_CLOEXEC);
+
+	if (ret)
+		return ret;
+	owner = fork_plain();
+	if (owner == 0)
+		own_pidns(made[1]);
+	call1(NR_close, made[1]);
+	if (owner < 0 || call4(NR_read, made[0], (long)&byte, 1, 0) != 1)
+		return -EINVAL;
+	for (at = put_number(at, owner); *rest;)
+		*at++ = *rest++;
+	*at = 0;
+	fd = call4(NR_openat, AT_FDCWD, (long)path, O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	ret = call2(NR_setns, fd, CLONE_NEWPID);
+	return ret ? ret : descend(fork_plain());
+}
+
+static long to_threaded(void)
+{
+	return run_beside(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD);
+}
+
+static long to_shared_memory(void)
+{
+	return run_beside(CLONE_VM);
+}
+
+static long to_shared_handlers(void)
+{
+	return run_beside(CLONE_VM | CLONE_SIGHAND);
+}
+
 /* In the order in which they are done, which is that of their bits in package verify. */
 static long (*const setups[])(void) = {
-    to_cgroup,	 to_gone,	  to_chroot,	  to_deadline,	    to_user,	  to_stranger,
-    to_userns,	 to_mapped,	  to_quota,	  to_user_depth,    to_time,	  to_shifted_time,
-    to_pid,	 to_init,	  to_dead,	  to_spoilt,	    to_pid_depth, to_pid_max,
-    to_autoreap, to_no_processes, to_one_process, to_two_processes, to_no_files,
+    to_cgroup,	      to_gone,		to_chroot,
+    to_deadline,      to_user,		to_stranger,
+    to_userns,	      to_mapped,	to_quota,
+    to_user_depth,    to_time,		to_shifted_time,
+    to_pid,	      to_init,		to_dead,
+    to_spoilt,	      to_pid_depth,	to_pid_max,
+    to_autoreap,      to_no_processes,	to_one_process,
+    to_two_processes, to_no_files,	to_others_pid,
+    to_threaded,      to_shared_memory, to_shared_handlers,
 };
 
 long prepare(struct request *r)

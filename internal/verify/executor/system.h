@@ -34,6 +34,9 @@ struct siginfo {
 #define CLONE_NEWTIME	       0x80
 #define CLONE_NEWUSER	       0x10000000
 #define CLONE_PIDFD	       0x1000
+#define CLONE_SIGHAND	       0x800
+#define CLONE_THREAD	       0x10000
+#define CLONE_VFORK	       0x4000
 #define CLONE_VM	       0x100
 #define EBADF		       9
 #define ECHILD		       10
@@ -47,6 +50,7 @@ struct siginfo {
 #define IPC_EXCL	       0x400
 #define IPC_RMID	       0
 #define IPC_VALUE	       12
+#define MAP_PRIVATE_ZERO       0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */
 #define MAP_SHARED	       1
 #define MS_PRIVATE_ALL	       (1 << 18 | 1 << 14)
 #define O_CLOEXEC	       0x80000
@@ -60,6 +64,12 @@ struct siginfo {
 #define PR_SET_CHILD_SUBREAPER 36
 #define PR_SET_DUMPABLE	       4
 #define PR_SET_PDEATHSIG       1
+#define PTRACE_GET_INFO	       0x420e /* PTRACE_GET_SYSCALL_INFO */
+#define PTRACE_INFO_EXIT       2
+#define PTRACE_OPTIONS	       (1 << 20 | 1) /* PTRACE_O_EXITKILL, PTRACE_O_TRACESYSGOOD */
+#define PTRACE_SETOPTIONS      0x4200
+#define PTRACE_SYSCALL	       24
+#define PTRACE_TRACEME	       0
 #define P_PIDFD		       3
 #define RLIMIT_NOFILE	       7
 #define RLIMIT_NPROC	       6
@@ -68,10 +78,12 @@ struct siginfo {
 #define SIGCHLD		       17
 #define SIGKILL		       9
 #define SIGUSR1		       10
+#define SIGSTOP		       19
 #define SIGUSR2		       12
 #define SIG_DFL		       0
 #define SIG_IGN		       1
 #define SIG_SETMASK	       2
+#define SIG_UNBLOCK	       1
 #define WALL		       0x40000000
 #define WEXITED		       4
 #define WNOHANG		       1
@@ -89,6 +101,7 @@ enum {
 	NR_write = NUMBER(1, 64),
 	NR_close = NUMBER(3, 57),
 	NR_mmap = NUMBER(9, 222),
+	NR_munmap = NUMBER(11, 215),
 	NR_rt_sigaction = NUMBER(13, 134),
 	NR_rt_sigprocmask = NUMBER(14, 135),
 	NR_getpid = NUMBER(39, 172),
@@ -111,6 +124,7 @@ enum {
 	NR_getcwd = NUMBER(79, 17),
 	NR_chdir = NUMBER(80, 49),
 	NR_umask = NUMBER(95, 166),
+	NR_ptrace = NUMBER(101, 117),
 	NR_getuid = NUMBER(102, 174),
 	NR_setpgid = NUMBER(109, 154),
 	NR_getppid = NUMBER(110, 173),
@@ -140,6 +154,7 @@ enum {
 	NR_dup3 = NUMBER(292, 24),
 	NR_pipe2 = NUMBER(293, 59),
 	NR_prlimit64 = NUMBER(302, 261),
+	NR_setns = NUMBER(308, 268),
 	NR_sched_setattr = NUMBER(314, 274),
 	NR_pidfd_open = 434,
 	NR_clone3 = 435,

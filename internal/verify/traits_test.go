@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verify
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/forktrace/forktrace/decode"
+)
+
+// TestVerifyTypes compares what is picked out of the kernel's types with what the library
+// makes of them.
+func TestVerifyTypes(t *testing.T) {
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Skip("needs: types of the kernel: ", err)
+	}
+	structs, funcs := []string{"task_struct", "mm_struct", "pid_namespace", "no_such_thing"}, []string{"copy_process", "kernel_clone", "no_such_thing"}
+	picked, err := readTypes(btfFile, structs, funcs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range structs {
+		var s *btf.Struct
+		var fields []string
+		if spec.TypeByName(name, &s) == nil {
+			fields = fieldsOf(nil, s.Members)
+		}
+		if !slices.Equal(picked.fields[name], fields) {
+			t.Errorf("%s: %v; the library has %v", name, picked.fields[name], fields)
+		}
+	}
+	for _, name := range funcs {
+		var f *btf.Func
+		if has := spec.TypeByName(name, &f) == nil; picked.funcs[name] != has {
+			t.Errorf("%s: %v, the library %v", name, picked.funcs[name], has)
+		}
+	}
+}
+
+func fieldsOf(all []string, members []btf.Member) []string {
+	for _, m := range members {
+		switch t := m.Type.(type) {
+		case *btf.Struct:
+			if m.Name == "" {
+				all = fieldsOf(all, t.Members)
+				continue
+			}
+		case *btf.Union:
+			if m.Name == "" {
+				all = fieldsOf(all, t.Members)
+				continue
+			}
+		}
+		all = append(all, m.Name)
+	}
+	return all
+}
+
+// TestTypesBroken: data that is no BTF, or is cut off, is told from types.
+func TestTypesBroken(t *testing.T) {
+	whole, err := os.ReadFile(btfFile)
+	if err != nil {
+		t.Skip("needs: types of the kernel: ", err)
+	}
+	for _, b := range [][]byte{nil, make([]byte, 64), whole[:23], whole[:len(whole)/2], whole[:len(whole)-1]} {
+		if picked, err := pickTypes(b, []string{"task_struct"}, nil); err == nil {
+			t.Errorf("%d bytes: %d structures", len(b), len(picked.fields))
+		}
+	}
+}
+
+func TestFileTells(t *testing.T) {
+	proc := t.TempDir()
+	dir := filepath.Join(proc, "sys/kernel")
+	sign := func(least int) *decode.FileSign { return &decode.FileSign{Path: "sys/kernel/n", Least: least} }
+	if got := fileTells(sign(0), proc); got != decode.Open {
+		t.Errorf("without any file: %v", got)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got := fileTells(sign(0), proc); got != decode.No {
+		t.Errorf("without the file: %v", got)
+	}
+	for _, c := range []struct {
+		text  string
+		least int
+		want  decode.Truth
+	}{{"0\n", 0, decode.Yes}, {"39\n", 40, decode.No}, {"40\n", 40, decode.Yes}, {"forty\n", 40, decode.Open}} {
+		if err := os.WriteFile(filepath.Join(dir, "n"), []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := fileTells(sign(c.least), proc); got != c.want {
+			t.Errorf("%q, at least %d: %v", c.text, c.least, got)
+		}
+	}
+	if fileTells(nil, proc) != decode.Open {
+		t.Error("no sign tells something")
+	}
+}
+
+// TestVerifyLearn: what no probe and no type tells is known by the release alone, and said
+// to be so. Every probe has its setup.
+func TestVerifyLearn(t *testing.T) {
+	for i := range decode.TraitTable {
+		if p := decode.TraitTable[i].Probe; p != nil {
+			if _, can := setups[p.Setup]; !can {
+				t.Errorf("%s: there is no setup %q", decode.TraitTable[i].Name, p.Setup)
+			}
+		}
+	}
+	v := newVerifier(t)
+	traits, all, err := v.Executor.Learn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	guess, err := decode.TraitsOf(Release(), runtime.GOARCH)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range all {
+		if l.Present != (traits&l.Trait.Trait != 0) {
+			t.Errorf("%s: %+v, in the set %v", l.Trait.Name, l, traits&l.Trait.Trait != 0)
+		}
+		if l.By == ByRelease && (l.Trait.Types == nil && l.Trait.Probe != nil && v.root || l.Trait.File != nil) {
+			t.Errorf("%s is known by the release alone", l.Trait.Name)
+		}
+		if l.By == ByProbe && l.Present != (guess&l.Trait.Trait != 0) && l.Trait.Archs == nil {
+			t.Errorf("%s: probed %v, the table has the opposite", l.Trait.Name, l.Present)
+		}
+		t.Logf("STAT %s=%v by %s", l.Trait.Name, l.Present, l.By)
+	}
+	if size, err := v.Executor.TaskSize(); err != nil || size == 0 {
+		t.Errorf("user space ends at %#x, %v", size, err)
+	}
+}
