@@ -23,8 +23,11 @@ static __always_inline struct event *reserve(enum class class)
 
 	if (stages) {
 		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-		if (e)
-			__builtin_memset(e, 0, sizeof(*e));
+		if (e) { /* in two: the compiler writes no more than 1024 bytes at once */
+			__builtin_memset(e, 0, EVENT_FAILURE);
+			barrier();
+			__builtin_memset(&e->progress, 0, sizeof(e->progress));
+		}
 	} else if (class != CLASS_CREATED) {
 		e = bpf_ringbuf_reserve(&events, EVENT_FAILURE, 0);
 		if (e)
