@@ -38,7 +38,7 @@ static int foreign_pidns(void)
 	return unshare(CLONE_NEWPID);
 }
 
-static int deadline(void)
+int deadline(uint64_t flags)
 {
 	struct {
 		uint32_t size, policy;
@@ -46,9 +46,19 @@ static int deadline(void)
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} a = {.size = 48, .policy = 6, .runtime = 1000000, .deadline = 100000000, .period = 100000000};
+	} a = {.size = 48,
+	       .policy = 6,
+	       .flags = flags,
+	       .runtime = 1000000,
+	       .deadline = 100000000,
+	       .period = 100000000};
 
 	return syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+static int under_deadline(void)
+{
+	return deadline(0);
 }
 
 static int in_chroot(void)
@@ -61,7 +71,7 @@ int ordinary_user(void)
 	return setgid(ORDINARY_USER) || setuid(ORDINARY_USER);
 }
 
-static int no_processes_left(void)
+int no_processes_left(void)
 {
 	struct rlimit none = {1, 1};
 
@@ -331,7 +341,7 @@ static const struct reason_case reason_cases[] = {
     {"nproc-limit", none_left_above, {SYS_clone, 0, SIGCHLD}, EAGAIN, "RLIMIT_NPROC of each user namespace"},
     {"pidns-dead", dead_pidns, {SYS_clone, 0, SIGCHLD}, ENOMEM},
     {"thread-foreign-pidns", foreign_pidns, {SYS_clone, THREAD, 0}, EINVAL},
-    {"sched-deadline", deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+    {"sched-deadline", under_deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},
     {"userns-chroot", in_chroot, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},
     {"userns-unmapped", unmapped, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},
     {"userns-quota", without_user, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, ENOSPC},
@@ -455,13 +465,6 @@ static void attempt(const struct reason_case *c)
 	if (c->hold)
 		usleep(HOLD_US);
 	_exit(0);
-}
-
-int run_limited_user(void)
-{
-	struct raw r = {SYS_clone, 0, SIGCHLD};
-
-	return no_processes_left() || raw_create(&r) != -EAGAIN;
 }
 
 int run_reason_cases(const struct reason_case *cases, unsigned n)
