@@ -83,11 +83,13 @@ static __always_inline void facts_signal(struct facts *f, struct task_struct *p,
 					 const bool btf)
 {
 	struct signal_struct *ps = RD(p, signal), *cs = RD(c, signal);
+	__u32 flags = RD(ps, flags);
 
+	barrier_var(flags);
 	same(f, FACT_SIGNAL, ps, cs);
-	/* a SIGKILL, which can come at once, writes over all flags */
-	if (!(RD(ps, flags) & SIGNAL_GROUP_EXIT))
-		fact(f, FACT_NS_INIT, RD(ps, flags) & SIGNAL_UNKILLABLE);
+	/* read once: a SIGKILL, which can come at once, writes over all flags */
+	if (!(flags & SIGNAL_GROUP_EXIT))
+		fact(f, FACT_NS_INIT, flags & SIGNAL_UNKILLABLE);
 	fact(f, FACT_CREATOR_NS_INIT, RD(cs, flags) & SIGNAL_UNKILLABLE);
 	if (bpf_core_field_exists(struct signal_struct___autoreap, autoreap)) {
 		fact(f, FACT_AUTOREAP, autoreap(ps));
