@@ -224,7 +224,7 @@ func forbidding(r *Record, traits Traits) *Rule {
 // error is another, and that no rule which may come first explains it. Behind the rules
 // that security modules and schedulers have a say in, nothing is sure.
 func checkRefusal(r *Record, traits Traits) []Violation {
-	if !r.judged() || r.Layer < LayerSyscall || r.Errno().IsRestart() {
+	if !r.judged() || r.Layer < LayerSyscall || r.Restarted() {
 		return nil
 	}
 	q := r.checkedRequest()

@@ -100,7 +100,7 @@ type System struct {
 func ReasonOf(r *Record, sys *System) Reason {
 	var reason Reason
 	errno := r.Errno()
-	if errno == 0 || errno.IsRestart() {
+	if errno == 0 || r.Restarted() {
 		return reason
 	}
 	if r.Layer == LayerSeccomp {

@@ -227,6 +227,10 @@ func (r *Record) Errno() Errno {
 	return Errno(-int64(r.Result))
 }
 
+// Restarted says whether a signal came first, so that the attempt is made again. Where a
+// filter answers with such a number it is an error like others.
+func (r *Record) Restarted() bool { return r.Errno().IsRestart() && r.Layer != LayerSeccomp }
+
 // CommBytes is the creator's task name up to its terminating zero. It is chosen
 // by the traced program: escape it before it reaches a terminal.
 func (r *Record) CommBytes() []byte {
