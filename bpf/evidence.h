@@ -55,17 +55,27 @@ enum mapped {
 	MAPPED_ELSEWHERE, /* so many extents are in a list of their own, which is not looked at */
 };
 
-/* Whether a user namespace has a number for an id (kernel/user_namespace.c: map_id_up). */
-static __always_inline enum mapped is_mapped(const struct uid_gid_map *map, __u32 id)
-{
-	if (map->nr_extents > sizeof(map->extent) / sizeof(map->extent[0]))
-		return MAPPED_ELSEWHERE;
-	for (__u32 i = 0; i < sizeof(map->extent) / sizeof(map->extent[0]); i++) {
-		const struct uid_gid_extent *x = &map->extent[i];
+#define EXTENTS 5 /* UID_GID_MAP_MAX_BASE_EXTENTS, include/linux/user_namespace.h */
 
-		if (i < map->nr_extents && id - x->lower_first < x->count)
+/* Copies of a map's extents: not of the kernel's types, whose members CO-RE would move. */
+struct extents {
+	__u32 first;
+	__u32 lower_first;
+	__u32 count;
+};
+
+/* Whether a user namespace has a number for an id (kernel/user_namespace.c: map_id_up). */
+static __always_inline enum mapped is_mapped(struct uid_gid_map *map, __u32 id)
+{
+	__u32 n = KREAD(map, nr_extents);
+	struct extents x[EXTENTS] = {};
+
+	if (n > EXTENTS)
+		return MAPPED_ELSEWHERE;
+	bpf_core_read(x, sizeof(x), &map->extent);
+	for (__u32 i = 0; i < EXTENTS; i++)
+		if (i < n && id - x[i].lower_first < x[i].count)
 			return MAPPED;
-	}
 	return NOT_MAPPED;
 }
 
@@ -75,17 +85,12 @@ READER evidence_mapping(struct evidence *v, __u64 at)
 	struct task_struct *c = (void *)at;
 	struct cred *cred = KREAD(c, cred);
 	struct user_namespace *ns = KREAD(cred, user_ns);
-	struct uid_gid_map map = {};
 	enum mapped user, group;
 
-	if (!v || !bpf_core_field_exists(map.extent))
+	if (!v || !bpf_core_field_exists(struct uid_gid_map, extent))
 		return 0;
-	map.nr_extents = KREAD(ns, uid_map.nr_extents);
-	bpf_core_read(map.extent, sizeof(map.extent), &ns->uid_map.extent);
-	user = is_mapped(&map, KREAD(cred, euid.val));
-	map.nr_extents = KREAD(ns, gid_map.nr_extents);
-	bpf_core_read(map.extent, sizeof(map.extent), &ns->gid_map.extent);
-	group = is_mapped(&map, KREAD(cred, egid.val));
+	user = is_mapped(&ns->uid_map, KREAD(cred, euid.val));
+	group = is_mapped(&ns->gid_map, KREAD(cred, egid.val));
 	v->unmapped = user == NOT_MAPPED || group == NOT_MAPPED;
 	if (v->unmapped || (user == MAPPED && group == MAPPED))
 		v->known |= KNOWN_UNMAPPED;

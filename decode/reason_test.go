@@ -106,6 +106,14 @@ func TestReasonOf(t *testing.T) {
 			change:     func(r *Record, s *System) { dipped(r, s); r.Evidence.PidsCount = 100 },
 			candidates: []string{"nproc-limit", "pids-limit"},
 		},
+		"user namespaces above those that are looked at": {
+			errno: EAGAIN,
+			change: func(r *Record, _ *System) {
+				r.UID, r.Evidence.CapEffective, r.Evidence.UserLevel, r.Evidence.NprocLevels = 1000, 0, 7, UsernsDepth
+				r.Evidence.PidsCount = 100
+			},
+			candidates: []string{"nproc-limit", "pids-limit"},
+		},
 		"the count of an old kernel that allows one more": {
 			errno: EAGAIN,
 			change: func(r *Record, s *System) {
