@@ -77,18 +77,6 @@ static __always_inline struct event *emit_begin(struct cpu_counters *c, enum cla
 	return e;
 }
 
-/* Counts a record that cannot be made. */
-static __always_inline void lose(enum class class)
-{
-	struct cpu_counters *c = my_counters();
-
-	if (!c)
-		return;
-	__sync_fetch_and_add(&c->seq, 1);
-	__sync_fetch_and_add(&c->dropped[class], 1);
-	__sync_fetch_and_add(&c->lost, 1);
-}
-
 /* How often the fill level is looked at: every so many records of a CPU; a power of two. */
 #define WAKE_EVERY 16
 

@@ -13,6 +13,21 @@
 #define PF_USER_WORKER 0x00004000 /* 6.4 */
 #define PF_KTHREAD     0x00200000
 
+/*
+ * Whether the flags are those of a worker of io_uring's or of vhost's. Other kernels use the
+ * bits otherwise (0x4000 was PF_USED_ASYNC): so only where requests can ask for such a task.
+ */
+static __always_inline bool is_io_worker(__u32 flags)
+{
+	return bpf_core_field_exists(struct kernel_clone_args___kinds, io_thread) && (flags & PF_IO_WORKER);
+}
+
+static __always_inline bool is_user_worker(__u32 flags)
+{
+	return bpf_core_field_exists(struct kernel_clone_args___kinds, user_worker) &&
+	       (flags & PF_USER_WORKER);
+}
+
 void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak; /* kernel/bpf/helpers.c, 6.2 */
 
 /*

@@ -313,6 +313,7 @@ const (
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarMarkers                   = "markers"
+	bpfVarPageSize                  = "page_size"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
 	bpfVarTellResumed               = "tell_resumed"
@@ -442,6 +443,7 @@ type bpfVariableSpecs struct {
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	Markers             *ebpf.VariableSpec `ebpf:"markers"`
+	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
 	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
@@ -537,6 +539,7 @@ type bpfVariables struct {
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	Markers             *ebpf.Variable `ebpf:"markers"`
+	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`
 	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`
