@@ -264,3 +264,24 @@ func TestResetOnFork(t *testing.T) {
 		}
 	}
 }
+
+// TestCrowdedUser: where others of the user end while an attempt fails, its limit is named,
+// or remains among the candidates, whatever the count is by then.
+func TestCrowdedUser(t *testing.T) {
+	testkit.NeedRoot(t)
+	_, s := testkit.TraceCreations(t, []string{"-x"}, "crowd")
+	refused := 0
+	for i := range s.Creations {
+		e := &s.Creations[i]
+		if e.Errno == nil || *e.Errno != "EAGAIN" {
+			continue
+		}
+		refused++
+		if e.Reason.ID != "nproc-limit" && !slices.Contains(e.Reason.Candidates, "nproc-limit") {
+			t.Errorf("reason %+v, evidence %v", e.Reason, e.Evidence)
+		}
+	}
+	if refused == 0 {
+		t.Skip("needs: several processors: no attempt met another's end")
+	}
+}

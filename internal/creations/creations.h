@@ -118,6 +118,8 @@ int run_memory_limit(const char *usage, const char *limit);
 #define NOT_HERE 77 /* exit status: what it takes cannot be had */
 int run_limited_user(void);
 int run_reset_on_fork(void);
+/* crowd.c */
+int run_crowd(void);
 /* attempts.c */
 int run_fallback(void);
 int run_livelock(long n);
