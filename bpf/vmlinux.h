@@ -164,6 +164,7 @@ struct kernfs_iattrs {
 struct kernfs_node {
 	__u64 id;
 	void *priv;
+	unsigned short flags;
 	unsigned short mode;
 	struct kernfs_iattrs *iattr;
 };

@@ -251,6 +251,17 @@ static int open_target(const char *below)
 	return fd < 0 || dup2(fd, TARGET_FD) < 0;
 }
 
+/* A file of a cgroup, which is no cgroup. */
+static int cgroup_file(void)
+{
+	int fd;
+
+	if (mkdir(cgroup_path(getpid(), ""), 0755))
+		return -1;
+	fd = open(cgroup_path(getpid(), "/cgroup.procs"), O_RDONLY);
+	return fd < 0 || dup2(fd, TARGET_FD) < 0;
+}
+
 static int removed_cgroup(void)
 {
 	return mkdir(cgroup_path(getpid(), ""), 0755) || open_target("") || rmdir(cgroup_path(getpid(), ""));
@@ -334,6 +345,7 @@ static const struct reason_case reason_cases[] = {
      {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any, .set_tid_size = 1},
      EPERM},
     {"into-cgroup-bad-fd", NULL, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = 1000}, EBADF},
+    {"into-cgroup-bad-fd", cgroup_file, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD}, EBADF},
     {"pidfd-put-fault", NULL, {SYS_clone, CLONE_PIDFD, SIGCHLD, .bad_pidfd = 1}, EFAULT},
     {"pidfd-no-fd", no_descriptors_left, {SYS_clone, CLONE_PIDFD, SIGCHLD}, EMFILE},
     {"ns-needs-admin", ordinary_user, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, EPERM},
