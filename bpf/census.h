@@ -17,9 +17,9 @@
 
 static __always_inline enum census_kind census_kind(__u32 child_flags, __u32 creator_flags, __u64 clone_flags)
 {
-	if (child_flags & PF_IO_WORKER)
+	if (is_io_worker(child_flags))
 		return CENSUS_IO_WORKER;
-	if (child_flags & PF_USER_WORKER)
+	if (is_user_worker(child_flags))
 		return CENSUS_USER_WORKER;
 	if (creator_flags & PF_KTHREAD)
 		return CENSUS_KERNEL;
@@ -62,22 +62,32 @@ static __always_inline void count_creation(struct tally *t, __u32 kind, __u64 to
 	keep_longest(&t->took_most, took, fetch);
 }
 
-/* `took` is the time in copy_process, ns; 0 where it is not known. */
+/* Counts a creation of c's. `took` is the time in copy_process, ns; 0 where it is not known. */
+static __always_inline bool census_counted(__u32 kind, struct row_key *key, struct task_struct *c, __u64 took,
+					   const bool btf)
+{
+	__u32 zero = 0;
+	struct tally *all = bpf_map_lookup_elem(&census_total, &zero), *row;
+
+	if (!armed || !all || kind >= CENSUS_KINDS)
+		return false;
+	count_creation(all, kind, took, btf);
+	row_key_of(key, c, btf);
+	row = row_of(key, c, btf);
+	if (row)
+		count_creation(row, kind, took, btf);
+	return true;
+}
+
 static __always_inline int census_created(struct task_struct *p, __u64 clone_flags, struct task_struct *c,
 					  __u64 took, const bool btf)
 {
-	__u32 kind = census_kind(RD(p, flags), RD(c, flags), clone_flags), zero = 0;
-	struct tally *all = bpf_map_lookup_elem(&census_total, &zero), *row;
+	__u32 kind = census_kind(RD(p, flags), RD(c, flags), clone_flags);
 	struct process_key child = {};
 	struct row_key key = {};
 
-	if (!armed || !all || kind >= CENSUS_KINDS)
+	if (!census_counted(kind, &key, c, took, btf))
 		return 0;
-	count_creation(all, kind, took, btf);
-	row_key_of(&key, c, btf);
-	row = row_of(&key, c, btf);
-	if (row)
-		count_creation(row, kind, took, btf);
 	note_pidns(c, btf);
 	if (!RD(p, pid) || (clone_flags & CLONE_THREAD))
 		return 0;

@@ -35,6 +35,9 @@ bool launching;
  */
 const volatile bool details;
 
+/* Of this kernel, bytes: clone3 reads no larger struct. */
+const volatile __u64 page_size = 4096;
+
 /* Up to 6.14 __secure_computing has a parameter, behind which fexit finds the result. */
 const volatile bool seccomp_has_parameter;
 

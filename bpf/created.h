@@ -22,9 +22,9 @@ static __always_inline enum entry entry_of_child(__u32 child_flags, __u64 clone_
 {
 	if (!child)
 		return ENTRY_IDLE;
-	if (child_flags & PF_IO_WORKER)
+	if (is_io_worker(child_flags))
 		return ENTRY_IO_WORKER;
-	if (child_flags & PF_USER_WORKER)
+	if (is_user_worker(child_flags))
 		return ENTRY_VHOST_WORKER;
 	if (!(creator_flags & PF_KTHREAD))
 		return ENTRY_UNKNOWN;
@@ -141,6 +141,43 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 	apply_stages(e);
 	end_stages();
 	maybe_suspended((__u64)c, clone_flags, e->time, e->result);
+	emit_end(e);
+	return 0;
+}
+
+/*
+ * An idle task, made when a CPU comes up, where the hook knows tasks by their numbers: it
+ * has none, and so nothing is told of it but that it is there, and who made it.
+ */
+static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c)
+{
+	struct cpu_counters *counters = my_counters();
+	struct active_pid_ns pid_ns = {};
+	struct row_key key = {};
+	__u64 took = take_duration(c);
+	struct event *e;
+
+	if (census) {
+		census_counted(CENSUS_KERNEL, &key, c, took, true);
+		return 0;
+	}
+	if (!counters)
+		return 0;
+	if (!wanted(CLASS_CREATED, clone_flags)) {
+		__sync_fetch_and_add(&counters->rejected[CLASS_CREATED], 1);
+		return 0;
+	}
+	e = emit_begin(counters, CLASS_CREATED, true);
+	if (!e)
+		return 0;
+	c = walkable(c);
+	read_pid_ns(&pid_ns, c, true);
+	read_creator(e, c, &pid_ns, true, details);
+	e->time = bpf_ktime_get_boot_ns();
+	e->have |= HAVE_FLAGS;
+	e->flags = clone_flags;
+	e->entry = ENTRY_IDLE;
+	e->layer = LAYER_NONE;
 	emit_end(e);
 	return 0;
 }

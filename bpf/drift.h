@@ -63,6 +63,7 @@ struct cred___user {
 
 struct ucounts___rlimit {
 	struct user_namespace *ns;
+	kuid_t uid;
 	atomic_long_t rlimit[1];
 };
 

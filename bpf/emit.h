@@ -23,8 +23,11 @@ static __always_inline struct event *reserve(enum class class)
 
 	if (stages) {
 		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-		if (e)
-			__builtin_memset(e, 0, sizeof(*e));
+		if (e) { /* in two: the compiler writes no more than 1024 bytes at once */
+			__builtin_memset(e, 0, EVENT_FAILURE);
+			barrier();
+			__builtin_memset(&e->progress, 0, sizeof(e->progress));
+		}
 	} else if (class != CLASS_CREATED) {
 		e = bpf_ringbuf_reserve(&events, EVENT_FAILURE, 0);
 		if (e)
@@ -72,18 +75,6 @@ static __always_inline struct event *emit_begin(struct cpu_counters *c, enum cla
 	e->lost = c->lost;
 	e->cpu = bpf_get_smp_processor_id();
 	return e;
-}
-
-/* Counts a record that cannot be made. */
-static __always_inline void lose(enum class class)
-{
-	struct cpu_counters *c = my_counters();
-
-	if (!c)
-		return;
-	__sync_fetch_and_add(&c->seq, 1);
-	__sync_fetch_and_add(&c->dropped[class], 1);
-	__sync_fetch_and_add(&c->lost, 1);
 }
 
 /* How often the fill level is looked at: every so many records of a CPU; a power of two. */

@@ -66,8 +66,10 @@ enum have {
 	 * may have changed it meanwhile.
 	 */
 	HAVE_REREAD = 1 << 18,
-	HAVE_CHILD_DETAILS = 1 << 19, /* child_* among the details, ns_pids */
-	HAVE_STAGES = 1 << 20,	      /* progress */
+	HAVE_CHILD_DETAILS = 1 << 19,	/* child_* among the details, ns_pids */
+	HAVE_STAGES = 1 << 20,		/* progress */
+	HAVE_CREATOR_DETAILS = 1 << 21, /* cap_effective, creator_level */
+	HAVE_LEADER = 1 << 22,		/* leader_signal */
 };
 
 /*
@@ -107,6 +109,10 @@ enum fact {
 	FACT_NS_INIT,
 	FACT_HANDLERS_CLEARED,
 	FACT_IN_TARGET_CGROUP,
+	FACT_IN_PID_NS_FOR_CHILDREN,
+	FACT_IN_TIME_NS_FOR_CHILDREN,
+	FACT_USER_NS_NESTED,
+	FACT_TRACED_ALIKE,
 	/* what is true of the creator */
 	FACT_CREATOR_FOREIGN_PID_NS,
 	FACT_CREATOR_FOREIGN_TIME_NS,
@@ -118,21 +124,25 @@ enum fact {
 
 /* What of the evidence could be read: bits of evidence.known. */
 enum evidence_known {
-	KNOWN_CREATOR = 1 << 0,	      /* cap_effective, euid, user_level, policy, seccomp_mode, fs_in_exec */
-	KNOWN_SIGNALS = 1 << 1,	      /* pending, blocked */
-	KNOWN_NPROC = 1 << 2,	      /* nproc_* */
-	KNOWN_PIDS = 1 << 3,	      /* pids_*: the pids controller is there */
-	KNOWN_PIDNS = 1 << 4,	      /* pidns_* */
-	KNOWN_CHROOT = 1 << 5,	      /* chrooted */
-	KNOWN_UNMAPPED = 1 << 6,      /* unmapped */
-	KNOWN_MEMORY = 1 << 7,	      /* memory_* */
-	KNOWN_ARGS = 1 << 8,	      /* args, args_size, args_fault, tail */
-	KNOWN_TARGET = 1 << 9,	      /* target_bad: the descriptor of CLONE_INTO_CGROUP was looked at */
-	KNOWN_PARENT_CHAIN = 1 << 10, /* all cgroups above were looked at, not only the lowest PIDS_DEPTH */
-	KNOWN_FILES = 1 << 11,	      /* nofile_limit */
-	KNOWN_SET_TID = 1 << 12,      /* set_tid_fault */
-	KNOWN_SENDER = 1 << 13,	      /* sender_* */
-	KNOWN_PGTABLES = 1 << 14,     /* pgtables_bytes */
+	KNOWN_CREATOR = 1 << 0,	       /* cap_effective, euid, user_level, policy, seccomp_mode, fs_in_exec */
+	KNOWN_SIGNALS = 1 << 1,	       /* pending, blocked */
+	KNOWN_NPROC = 1 << 2,	       /* nproc_* */
+	KNOWN_PIDS = 1 << 3,	       /* pids_*: the pids controller is there */
+	KNOWN_PIDNS = 1 << 4,	       /* pidns_* */
+	KNOWN_CHROOT = 1 << 5,	       /* chrooted */
+	KNOWN_UNMAPPED = 1 << 6,       /* unmapped */
+	KNOWN_MEMORY = 1 << 7,	       /* memory_* */
+	KNOWN_ARGS = 1 << 8,	       /* args, args_size, args_fault, tail */
+	KNOWN_TARGET = 1 << 9,	       /* target_bad: the descriptor of CLONE_INTO_CGROUP was looked at */
+	KNOWN_PARENT_CHAIN = 1 << 10,  /* all cgroups above were looked at, not only the lowest PIDS_DEPTH */
+	KNOWN_FILES = 1 << 11,	       /* nofile_limit */
+	KNOWN_SET_TID = 1 << 12,       /* set_tid_fault */
+	KNOWN_SENDER = 1 << 13,	       /* sender_* */
+	KNOWN_PGTABLES = 1 << 14,      /* pgtables_bytes */
+	KNOWN_RESET = 1 << 15,	       /* reset_on_fork */
+	KNOWN_TARGET_ACCESS = 1 << 16, /* target_owner, target_mode, fsuid */
+	KNOWN_PIDNS_LAST = 1 << 17,    /* pidns_last */
+	KNOWN_MM = 1 << 18,	       /* mm_alone */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -146,7 +156,22 @@ enum tail {
 #define CLONE_ARGS_WORDS 11 /* of 64 bits: CLONE_ARGS_SIZE_VER2 */
 #define CGROUP_DEPTH	 8  /* cgroups looked at, from the task's own upwards */
 #define MEMORY_DEPTH	 2  /* memory cgroups likewise */
-#define USERNS_DEPTH	 3  /* user namespaces likewise */
+#define USERNS_DEPTH	 4  /* user namespaces likewise */
+
+/* RLIMIT_NPROC in one user namespace. */
+struct nproc_level {
+	__s64 count;
+	__u64 limit;
+	__u32 ns;  /* inode number */
+	__u32 uid; /* whose processes and threads are counted */
+};
+
+/* pids.max of one cgroup. */
+struct pids_level {
+	__u64 cgroup; /* id */
+	__s64 count;
+	__s64 limit;
+};
 
 /*
  * Why an attempt may have failed, read at the failure and only there (kernel-facts D).
@@ -191,20 +216,32 @@ struct evidence {
 	__u8 seccomp_mode;
 	__u8 pidns_init; /* it has, or had, a first process */
 	__u8 chrooted;
-	__u8 unmapped; /* the creator's user namespace maps no user or no group at all */
+	__u8 unmapped; /* the creator's effective user or group has no number in its user namespace */
 	__u8 args_fault;
 	__u8 set_tid_fault;
 	__u8 tail; /* enum tail */
 	__u8 target_bad;
-	__u8 fs_in_exec; /* a task that shares the creator's fs_struct executes a program */
-	__u8 pad[3];
-	__u32 max_fds; /* size of the creator's table of files */
+	__u8 fs_in_exec;    /* a task that shares the creator's fs_struct executes a program */
+	__u8 reset_on_fork; /* the creator's children are scheduled as ordinary ones */
+	__u8 nproc_by_user; /* up to 5.13: one count for the user in all user namespaces */
+	__u8 mm_alone;	    /* no other task shares the creator's memory */
+	__u32 max_fds;	    /* size of the creator's table of files */
 	/* the first queued signal that is not blocked: siginfo_t's si_signo, si_code, si_pid and si_uid */
 	__s32 sender_signal;
 	__s32 sender_code;
 	__s32 sender_pid;
 	__u32 sender_uid;
 	__u64 pgtables_bytes; /* of the creator's memory: what a copy of it takes first */
+	/* the limits one by one, from the creator's user namespace and the child's cgroup upwards */
+	struct nproc_level nproc[USERNS_DEPTH];
+	struct pids_level pids[CGROUP_DEPTH]; /* not the root, which counts nothing */
+	__u32 nproc_levels;
+	__u32 pids_levels;
+	__u32 pidns_last;   /* the number that the pid namespace gave out last */
+	__u32 fsuid;	    /* the creator's */
+	__u32 target_owner; /* of cgroup.procs of the cgroup that CLONE_INTO_CGROUP names */
+	__u16 target_mode;
+	__u16 pad;
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
@@ -286,6 +323,9 @@ struct event {
 	__u32 child_ppid;	    /* tgid of its real_parent */
 	__u32 child_ptid;	    /* tid of its real_parent */
 	__u32 ns_pids[NS_PIDS_MAX]; /* outermost first; [0] is the host's tid */
+	__u64 cap_effective;	    /* creator's, in its user namespace */
+	__s32 leader_signal;	    /* exit signal of the creator's thread group leader */
+	__u32 creator_level;	    /* of the creator's own pid namespace */
 
 	/* failures */
 	struct evidence evidence;
@@ -296,14 +336,14 @@ struct event {
 
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
-#define EVENT_DETAILS 344
-#define EVENT_FAILURE 624
+#define EVENT_DETAILS 360
+#define EVENT_FAILURE 952
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 760, "wire size");
+_Static_assert(sizeof(struct event) == 1088, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

@@ -9,33 +9,14 @@
 #include "drift.h"
 #include "event.h"
 #include "facts.h"
+#include "limits.h"
 #include "request.h"
-#include "target.h"
 #include "task.h"
 #include <bpf/bpf_helpers.h>
 
-#define RLIMIT_NPROC  6
 #define RLIMIT_NOFILE 7
-#define PAGE_COUNTER_MAX                                                                                     \
-	0x1fffffffffffffULL /* LONG_MAX / PAGE_SIZE of 4 KiB, and more than any real limit                   \
-			     */
-#define MOUNT_DEPTH 8
-#define TAIL_WORDS  16 /* of 64 bits behind clone_args that are looked at */
-
-/*
- * A reader that the verifier checks once, by itself, and not again for each state in which
- * it is called: loops and branches of several readers add up and do not multiply. Where a
- * function of its own cannot take a pointer (before 5.12) the loader makes it a part of
- * its callers (tracer/plan.go: try). `v` is never NULL, but up to 6.7 the verifier wants
- * to see that it is not.
- */
-#define READER __attribute__((noinline)) int
-
-/* Element of an array member, by an index that is only known at load time. */
-#define KELEMENT(into, p, member, index)                                                                     \
-	bpf_probe_read_kernel(                                                                               \
-	    &(into), sizeof(into),                                                                           \
-	    (void *)((__u64)(p) + bpf_core_field_offset(typeof(*(p)), member) + (index) * sizeof(__u64)))
+#define MOUNT_DEPTH   8
+#define TAIL_WORDS    16 /* of 64 bits behind clone_args that are looked at */
 
 READER evidence_creator(struct evidence *v, __u64 at)
 {
@@ -57,11 +38,62 @@ READER evidence_creator(struct evidence *v, __u64 at)
 	v->seccomp_mode = KREAD(c, seccomp.mode);
 	v->max_fds = KREAD(fdt, max_fds);
 	v->fs_in_exec = KREAD(fs, in_exec) != 0;
-	v->unmapped = !KREAD(ns, uid_map.nr_extents) || !KREAD(ns, gid_map.nr_extents);
 	v->pending = KREAD(c, pending.signal.sig[0]) | KREAD(signal, shared_pending.signal.sig[0]);
 	v->blocked = KREAD(c, blocked.sig[0]);
 	v->nofile_limit = KREAD(signal, rlim[RLIMIT_NOFILE].rlim_cur);
-	v->known |= KNOWN_CREATOR | KNOWN_SIGNALS | KNOWN_UNMAPPED | KNOWN_FILES;
+	v->known |= KNOWN_CREATOR | KNOWN_SIGNALS | KNOWN_FILES;
+	if (bpf_core_field_exists(c->sched_reset_on_fork)) {
+		v->reset_on_fork = BPF_CORE_READ_BITFIELD_PROBED(c, sched_reset_on_fork);
+		v->known |= KNOWN_RESET;
+	}
+	return 0;
+}
+
+enum mapped {
+	NOT_MAPPED,
+	MAPPED,
+	MAPPED_ELSEWHERE, /* so many extents are in a list of their own, which is not looked at */
+};
+
+#define EXTENTS 5 /* UID_GID_MAP_MAX_BASE_EXTENTS, include/linux/user_namespace.h */
+
+/* Copies of a map's extents: not of the kernel's types, whose members CO-RE would move. */
+struct extents {
+	__u32 first;
+	__u32 lower_first;
+	__u32 count;
+};
+
+/* Whether a user namespace has a number for an id (kernel/user_namespace.c: map_id_up). */
+static __always_inline enum mapped is_mapped(struct uid_gid_map *map, __u32 id)
+{
+	__u32 n = KREAD(map, nr_extents);
+	struct extents x[EXTENTS] = {};
+
+	if (n > EXTENTS)
+		return MAPPED_ELSEWHERE;
+	bpf_core_read(x, sizeof(x), &map->extent);
+	for (__u32 i = 0; i < EXTENTS; i++)
+		if (i < n && id - x[i].lower_first < x[i].count)
+			return MAPPED;
+	return NOT_MAPPED;
+}
+
+/* Whether the creator's user namespace has a number for its effective user and group. */
+READER evidence_mapping(struct evidence *v, __u64 at)
+{
+	struct task_struct *c = (void *)at;
+	struct cred *cred = KREAD(c, cred);
+	struct user_namespace *ns = KREAD(cred, user_ns);
+	enum mapped user, group;
+
+	if (!v || !bpf_core_field_exists(struct uid_gid_map, extent))
+		return 0;
+	user = is_mapped(&ns->uid_map, KREAD(cred, euid.val));
+	group = is_mapped(&ns->gid_map, KREAD(cred, egid.val));
+	v->unmapped = user == NOT_MAPPED || group == NOT_MAPPED;
+	if (v->unmapped || (user == MAPPED && group == MAPPED))
+		v->known |= KNOWN_UNMAPPED;
 	return 0;
 }
 
@@ -135,173 +167,13 @@ static __always_inline void evidence_facts(struct event *e, struct task_struct *
 	e->facts_known = f->known;
 }
 
-/*
- * RLIMIT_NPROC (kernel/ucount.c: is_rlimit_overlimit): the creator's limit holds in its
- * own user namespace; above, that which each namespace got when it was made.
- */
-READER evidence_nproc(struct evidence *v, __u64 at)
-{
-	struct task_struct *c = (void *)at;
-	struct cred *cred = KREAD(c, real_cred);
-	struct signal_struct *signal = KREAD(c, signal);
-	__u64 limit = KREAD(signal, rlim[RLIMIT_NPROC].rlim_cur);
-	struct ucounts *ucounts = NULL;
-	struct user_namespace *ns;
-	bool rlimit, first = true;
-	__u32 index;
-
-	if (!v)
-		return 0;
-	if (bpf_core_field_exists(struct user_struct___processes, processes)) {
-		struct cred___user *owner = (void *)cred;
-		struct user_struct___processes *user = KREAD(owner, user);
-
-		v->nproc_count = KREAD(user, processes.counter);
-		v->nproc_limit = limit;
-		v->known |= KNOWN_NPROC;
-		return 0;
-	}
-	if (!bpf_core_field_exists(struct cred___ucounts, ucounts))
-		return 0;
-	rlimit = bpf_core_field_exists(struct ucounts___rlimit, rlimit);
-	index = rlimit ? bpf_core_enum_value(enum rlimit_type, UCOUNT_RLIMIT_NPROC)
-		       : bpf_core_enum_value(enum ucount_type___nproc, UCOUNT_RLIMIT_NPROC___5_14);
-	ucounts = KREAD((struct cred___ucounts *)cred, ucounts);
-	for (__u32 up = 0; up < USERNS_DEPTH && ucounts; up++) {
-		__s64 count = 0;
-
-		if (rlimit)
-			KELEMENT(count, (struct ucounts___rlimit *)ucounts, rlimit, index);
-		else
-			KELEMENT(count, (struct ucounts___ucount *)ucounts, ucount, index);
-		if (first || limit - count < v->nproc_limit - v->nproc_count) {
-			v->nproc_count = count;
-			v->nproc_limit = limit;
-			v->nproc_up = up;
-			first = false;
-		}
-		if (count < 0 || (__u64)count >= limit)
-			break;
-		ns = KREAD((struct ucounts___rlimit *)ucounts, ns);
-		if (rlimit)
-			KELEMENT(limit, (struct user_namespace___rlimit *)ns, rlimit_max, index);
-		else
-			KELEMENT(limit, (struct user_namespace___ucount *)ns, ucount_max, index);
-		ucounts = KREAD(ns, ucounts);
-	}
-	v->known |= KNOWN_NPROC;
-	return 0;
-}
-
-static __always_inline __u64 css_cgroup_id(struct cgroup_subsys_state *css)
-{
-	struct cgroup *cgroup = KREAD(css, cgroup);
-	struct kernfs_node *kn = KREAD(cgroup, kn);
-
-	return KREAD(kn, id);
-}
-
-/* pids.max of a cgroup and of all above it. The css is the first member of struct pids_cgroup. */
-READER evidence_pids(struct evidence *v, __u64 at)
-{
-	struct cgroup_subsys_state *css = (void *)at;
-	__u32 up;
-
-	if (!v)
-		return 0;
-	for (up = 0; up < CGROUP_DEPTH && css; up++) {
-		struct pids_cgroup *pids = (void *)css;
-		__s64 count = KREAD(pids, counter.counter);
-		__s64 limit = KREAD(pids, limit.counter);
-
-		if (!up || limit - count < v->pids_limit - v->pids_count) {
-			v->pids_count = count;
-			v->pids_limit = limit;
-			v->pids_up = up;
-			v->pids_cgroup = css_cgroup_id(css);
-		}
-		v->known |= KNOWN_PIDS;
-		if (count >= limit)
-			break;
-		css = KREAD(css, parent);
-	}
-	if (up < CGROUP_DEPTH)
-		v->known |= KNOWN_PARENT_CHAIN;
-	return 0;
-}
-
-/* memory.max likewise: which cgroup has least left. */
-READER evidence_memory(struct evidence *v, __u64 at)
-{
-	struct cgroup_subsys_state *css = (void *)at;
-
-	if (!v)
-		return 0;
-	for (__u32 up = 0; up < MEMORY_DEPTH && css; up++) {
-		struct mem_cgroup *memcg = (void *)css;
-		__s64 usage = KREAD(memcg, memory.usage.counter);
-		__s64 limit = KREAD(memcg, memory.max);
-
-		if (!up || limit - usage < v->memory_limit - v->memory_usage) {
-			v->memory_usage = usage;
-			v->memory_limit = limit;
-			v->memory_failcnt = KREAD(memcg, memory.failcnt);
-			v->memory_cgroup = css_cgroup_id(css);
-		}
-		v->known |= KNOWN_MEMORY;
-		css = KREAD(css, parent);
-	}
-	return 0;
-}
-
-/* The cgroup that CLONE_INTO_CGROUP names, by the creator's file descriptor; NULL if it is none. */
-static __always_inline struct cgroup *target_cgroup(struct event *e, struct task_struct *c)
-{
-	struct evidence *v = &e->evidence;
-	struct kernfs_node *kn;
-
-	if (!(e->have & HAVE_CGROUP_FD))
-		return NULL;
-	kn = cgroup_node_at(c, e->cgroup_fd);
-	v->known |= KNOWN_TARGET;
-	v->target_bad = !kn;
-	return KREAD(kn, priv);
-}
-
-/* Of the cgroup that counts for the child: that which CLONE_INTO_CGROUP names, or the creator's. */
-static __always_inline void evidence_cgroups(struct event *e, struct task_struct *c)
-{
-	struct evidence *v = &e->evidence;
-	struct css_set *set = KREAD(c, cgroups);
-	struct cgroup_subsys_state *css = NULL;
-	struct mm_struct *mm = KREAD(c, mm);
-
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
-		__u64 at = (__u64)set + bpf_core_field_offset(struct css_set, subsys);
-
-		if (e->flags & CLONE_INTO_CGROUP)
-			at = (__u64)target_cgroup(e, c) + bpf_core_field_offset(struct cgroup, subsys);
-		at += bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) * sizeof(css);
-		bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
-		evidence_pids(v, (__u64)css);
-	}
-	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
-		css = NULL;
-		KELEMENT(css, set, subsys, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
-		evidence_memory(v, (__u64)css);
-	}
-	if (mm) {
-		v->pgtables_bytes = KREAD(mm, pgtables_bytes.counter);
-		v->known |= KNOWN_PGTABLES;
-	}
-}
-
 /* The pid namespace that children go into. */
 READER evidence_pidns(struct evidence *v, __u64 at)
 {
 	struct task_struct *c = (void *)at;
 	struct nsproxy *nsproxy = KREAD(c, nsproxy);
 	struct pid_namespace *ns = KREAD(nsproxy, pid_ns_for_children);
+	__u32 next;
 
 	if (!v || !ns)
 		return 0;
@@ -311,6 +183,11 @@ READER evidence_pidns(struct evidence *v, __u64 at)
 	v->pidns_init = KREAD(ns, child_reaper) != NULL;
 	if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 		v->pidns_max = KREAD((struct pid_namespace___max *)ns, pid_max);
+	next = KREAD(ns, idr.idr_next);
+	if (next) {
+		v->pidns_last = next - 1;
+		v->known |= KNOWN_PIDNS_LAST;
+	}
 	v->known |= KNOWN_PIDNS;
 	return 0;
 }
@@ -353,6 +230,7 @@ static __always_inline void read_evidence(struct event *e, struct task_struct *c
 	struct evidence *v = &e->evidence;
 
 	evidence_creator(v, (__u64)c);
+	evidence_mapping(v, (__u64)c);
 	evidence_facts(e, c);
 	evidence_nproc(v, (__u64)c);
 	evidence_cgroups(e, c);

@@ -9,13 +9,18 @@
 #ifndef FORKTRACE_FACTS_H
 #define FORKTRACE_FACTS_H
 
+#include "config.h"
 #include "drift.h"
 #include "event.h"
 #include <bpf/bpf_helpers.h>
 
 #define CLONE_CLEAR_SIGHAND  0x100000000ULL
-#define SIGNAL_UNKILLABLE    0x40 /* include/linux/sched/signal.h */
-#define PFA_NO_NEW_PRIVS_BIT 1	  /* bit 0 of atomic_flags */
+#define CLONE_PTRACE	     0x00002000ULL
+#define CLONE_NEWUSER	     0x10000000ULL
+#define CLONE_IO	     0x80000000ULL
+#define SIGNAL_GROUP_EXIT    0x04 /* include/linux/sched/signal.h */
+#define SIGNAL_UNKILLABLE    0x40
+#define PFA_NO_NEW_PRIVS_BIT 1 /* bit 0 of atomic_flags */
 
 struct facts {
 	__u64 known;
@@ -64,6 +69,7 @@ static __always_inline void facts_nsproxy(struct facts *f, struct task_struct *p
 	same(f, FACT_TIME_NS, RD(pn, time_ns), RD(cn, time_ns));
 	same(f, FACT_TIME_NS_FOR_CHILDREN, RD(pn, time_ns_for_children), RD(cn, time_ns_for_children));
 	same(f, FACT_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children), RD(cn, pid_ns_for_children));
+	fact(f, FACT_IN_TIME_NS_FOR_CHILDREN, RD(pn, time_ns) == RD(pn, time_ns_for_children));
 }
 
 static __always_inline bool autoreap(struct signal_struct *signal)
@@ -77,9 +83,13 @@ static __always_inline void facts_signal(struct facts *f, struct task_struct *p,
 					 const bool btf)
 {
 	struct signal_struct *ps = RD(p, signal), *cs = RD(c, signal);
+	__u32 flags = RD(ps, flags);
 
+	barrier_var(flags);
 	same(f, FACT_SIGNAL, ps, cs);
-	fact(f, FACT_NS_INIT, RD(ps, flags) & SIGNAL_UNKILLABLE);
+	/* read once: a SIGKILL, which can come at once, writes over all flags */
+	if (!(flags & SIGNAL_GROUP_EXIT))
+		fact(f, FACT_NS_INIT, flags & SIGNAL_UNKILLABLE);
 	fact(f, FACT_CREATOR_NS_INIT, RD(cs, flags) & SIGNAL_UNKILLABLE);
 	if (bpf_core_field_exists(struct signal_struct___autoreap, autoreap)) {
 		fact(f, FACT_AUTOREAP, autoreap(ps));
@@ -125,8 +135,8 @@ static __always_inline bool handlers_cleared(struct task_struct *p, const bool b
 }
 
 /* Members that depend on the kernel's version or configuration. */
-static __always_inline void facts_optional(struct facts *f, struct task_struct *p, struct task_struct *c,
-					   const bool btf)
+static __always_inline void facts_optional(struct facts *f, __u64 flags, struct task_struct *p,
+					   struct task_struct *c, const bool btf)
 {
 	if (bpf_core_field_exists(struct task_struct___exec_state, exec_state)) {
 		struct task_struct___exec_state *px = (void *)p, *cx = (void *)c;
@@ -145,10 +155,31 @@ static __always_inline void facts_optional(struct facts *f, struct task_struct *
 	if (bpf_core_field_exists(struct task_struct, io_context)) {
 		void *mine = RD(c, io_context);
 
-		/* without one of its own the creator has none to share */
-		if (mine)
+		/*
+		 * Without one of its own the creator has none to share, and another task can give
+		 * it one after the child was made (ioprio_set): then the child has none.
+		 */
+		if (mine && (RD(p, io_context) || !(flags & CLONE_IO)))
 			fact(f, FACT_IO_CONTEXT, (void *)RD(p, io_context) == mine);
 	}
+}
+
+/* What is seen for a flag that hardly anyone asks for, and takes loads of its own. */
+static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct task_struct *p,
+					   struct task_struct *c, const bool btf)
+{
+	if (flags & CLONE_CLEAR_SIGHAND)
+		fact(f, FACT_HANDLERS_CLEARED, handlers_cleared(p, btf));
+	if (flags & CLONE_NEWUSER) {
+		struct cred *pcred = RD(p, cred), *ccred = RD(c, cred);
+		struct user_namespace *mine = RD(ccred, user_ns), *ns = RD(pcred, user_ns);
+
+		fact(f, FACT_USER_NS_NESTED,
+		     RD(ns, parent) == mine && RD(ns, level) == RD(mine, level) + 1 &&
+			 RD(ns, owner.val) == RD(ccred, euid.val));
+	}
+	if ((flags & CLONE_PTRACE) && RD(p, ptrace) && RD(c, ptrace))
+		fact(f, FACT_TRACED_ALIKE, RD(p, ptrace) == RD(c, ptrace) && RD(p, parent) == RD(c, parent));
 }
 
 /* pid_ns arguments: the namespaces of the thread_pids, which never change. */
@@ -170,14 +201,18 @@ static __always_inline void read_facts(struct event *e, struct task_struct *p, s
 	same(f, FACT_PID_NS, p_pid_ns, c_pid_ns);
 	facts_nsproxy(f, p, c, btf);
 	facts_signal(f, p, c, btf);
-	facts_optional(f, p, c, btf);
+	facts_optional(f, e->flags, p, c, btf);
 	fact(f, FACT_CHILD_OF_CREATOR, RD(p, real_parent) == c);
 	fact(f, FACT_PTRACED, RD(p, ptrace));
 	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
 	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
 	fact(f, FACT_CREATOR_FOREIGN_PID_NS, RD(cn, pid_ns_for_children) != c_pid_ns);
-	if (e->flags & CLONE_CLEAR_SIGHAND)
-		fact(f, FACT_HANDLERS_CLEARED, handlers_cleared(p, btf));
+	if (details) {
+		struct nsproxy *pn = RD(p, nsproxy);
+
+		fact(f, FACT_IN_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children) == p_pid_ns);
+	}
+	facts_of_flags(f, e->flags, p, c, btf);
 	e->facts = f->is;
 	e->facts_known = f->known;
 }

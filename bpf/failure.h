@@ -72,7 +72,7 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 		read_request(e, entry, regs, c, false, true);
 	}
 	read_evidence(e, c);
-	if (ret <= -ERESTARTSYS)
+	if (ret <= -ERESTARTSYS && layer != LAYER_SECCOMP)
 		evidence_sender(&e->evidence, (__u64)c);
 	if (layer == LAYER_COPY_PROCESS)
 		apply_stages(e);
@@ -82,7 +82,9 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 static __always_inline int failed(struct pt_regs *regs, enum entry entry, const struct inflight *in, long ret,
 				  enum layer layer)
 {
-	enum class class = ret <= -ERESTARTSYS && ret >= -ERESTART_LAST ? CLASS_RESTARTED : CLASS_FAILED;
+	/* a filter that answers so restarts nothing */
+	bool restarted = ret <= -ERESTARTSYS && ret >= -ERESTART_LAST && layer != LAYER_SECCOMP;
+	enum class class = restarted ? CLASS_RESTARTED : CLASS_FAILED;
 	struct cpu_counters *counters = my_counters();
 	struct event *e;
 	__u64 flags = 0;

@@ -60,10 +60,8 @@ int task_newtask_classic(struct trace_event_raw_task_newtask *ctx)
 	struct task_struct *c = bpf_get_current_task_btf();
 	struct task_struct *p = bpf_task_from_pid(ctx->pid);
 
-	if (!p) { /* an idle task, made when a CPU comes up: it has no number */
-		lose(CLASS_CREATED);
-		return 0;
-	}
+	if (!p)
+		return created_idle(ctx->clone_flags, c);
 	created(p, ctx->clone_flags, c, (struct pt_regs *)bpf_task_pt_regs(c), true);
 	bpf_task_release(p);
 	return 0;

@@ -7,6 +7,7 @@
 #ifndef FORKTRACE_REQUEST_H
 #define FORKTRACE_REQUEST_H
 
+#include "config.h"
 #include "drift.h"
 #include "event.h"
 #include <bpf/bpf_helpers.h>
@@ -169,14 +170,19 @@ static __always_inline void request_clone(struct event *e, struct call *call, co
 			 call->tls);
 }
 
+/* Whether the kernel reads a struct clone_args of this size at all. */
+static __always_inline bool is_read(__u64 size)
+{
+	return size >= CLONE_ARGS_SIZE_VER0 && size <= page_size;
+}
+
 /* The struct is read a second time here, after the kernel did: hence HAVE_REREAD. */
 static __always_inline void request_clone3(struct event *e, struct call *call, const bool whole)
 {
 	struct clone_args a = {};
 	__u64 size = call->stack;
 
-	/* smaller or larger than a page: the kernel did not read it either */
-	if (size < CLONE_ARGS_SIZE_VER0 || size > 4096)
+	if (!is_read(size))
 		return;
 	if (size > CLONE_ARGS_SIZE_VER2)
 		size = CLONE_ARGS_SIZE_VER2;
@@ -225,7 +231,7 @@ static __always_inline __u64 request_flags(enum entry entry, struct pt_regs *reg
 	call_args(&call, regs, c, btf);
 	if (entry == ENTRY_CLONE)
 		return (__u32)call.flags & ~CSIGNAL;
-	if (call.stack >= CLONE_ARGS_SIZE_VER0)
+	if (is_read(call.stack))
 		bpf_probe_read_user(&flags, sizeof(flags), (void *)call.flags);
 	return flags;
 }

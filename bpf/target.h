@@ -8,7 +8,9 @@
 #include "request.h"
 #include <bpf/bpf_helpers.h>
 
-#define CGROUP2_MAGIC 0x63677270 /* include/uapi/linux/magic.h */
+#define CGROUP2_MAGIC	 0x63677270 /* include/uapi/linux/magic.h */
+#define KERNFS_TYPE_MASK 0xf	    /* include/linux/kernfs.h */
+#define KERNFS_DIR	 1
 
 /* The directory of a version 2 cgroup that c has open as fd; NULL if that is something else. */
 static __always_inline struct kernfs_node *cgroup_node_at(struct task_struct *c, __s32 fd)
@@ -20,13 +22,17 @@ static __always_inline struct kernfs_node *cgroup_node_at(struct task_struct *c,
 	struct dentry *dentry;
 	struct inode *inode;
 	struct super_block *sb;
+	struct kernfs_node *kn;
 
 	if ((__u32)fd < KREAD(fdt, max_fds))
 		bpf_probe_read_kernel(&file, sizeof(file), table + (__u32)fd);
 	dentry = KREAD(file, f_path.dentry); /* nothing where there is no file */
 	inode = KREAD(dentry, d_inode);
 	sb = KREAD(inode, i_sb);
-	return KREAD(sb, s_magic) == CGROUP2_MAGIC ? KREAD(inode, i_private) : NULL;
+	if (KREAD(sb, s_magic) != CGROUP2_MAGIC)
+		return NULL;
+	kn = KREAD(inode, i_private);
+	return (KREAD(kn, flags) & KERNFS_TYPE_MASK) == KERNFS_DIR ? kn : NULL;
 }
 
 /*

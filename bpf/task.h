@@ -5,11 +5,28 @@
 
 #include "drift.h"
 #include "event.h"
+#include "request.h"
 #include <bpf/bpf_helpers.h>
 
-#define PF_IO_WORKER   0x00000010 /* 5.12, include/linux/sched.h */
+#define PF_EXITING     0x00000004 /* include/linux/sched.h */
+#define PF_IO_WORKER   0x00000010 /* 5.12 */
 #define PF_USER_WORKER 0x00004000 /* 6.4 */
 #define PF_KTHREAD     0x00200000
+
+/*
+ * Whether the flags are those of a worker of io_uring's or of vhost's. Other kernels use the
+ * bits otherwise (0x4000 was PF_USED_ASYNC): so only where requests can ask for such a task.
+ */
+static __always_inline bool is_io_worker(__u32 flags)
+{
+	return bpf_core_field_exists(struct kernel_clone_args___kinds, io_thread) && (flags & PF_IO_WORKER);
+}
+
+static __always_inline bool is_user_worker(__u32 flags)
+{
+	return bpf_core_field_exists(struct kernel_clone_args___kinds, user_worker) &&
+	       (flags & PF_USER_WORKER);
+}
 
 void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak; /* kernel/bpf/helpers.c, 6.2 */
 
@@ -99,6 +116,7 @@ static __always_inline void read_creator(struct event *e, struct task_struct *c,
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
 		struct user_namespace *user_ns = RD(cred, user_ns);
 
+		e->creator_level = pid_ns->level;
 		e->pid_ns = pid_ns->inum;
 		e->user_ns = RD(user_ns, ns.inum);
 		e->mnt_ns = RD(mnt_ns, ns.inum);
@@ -122,11 +140,30 @@ static __always_inline void read_ns_pids(struct event *e, struct task_struct *p,
 	}
 }
 
+/*
+ * What a child made with CLONE_PARENT gets for its exit signal. When their parent exits,
+ * both get another, one after the other: nothing is said while it does.
+ */
+static __always_inline void read_leader_signal(struct event *e, struct task_struct *p, struct task_struct *c,
+					       const bool btf)
+{
+	struct task_struct *leader = RD(c, group_leader), *parent = RD(leader, real_parent);
+
+	if (!(e->flags & CLONE_PARENT))
+		return;
+	e->child_exit_signal = RD(p, exit_signal);
+	e->leader_signal = RD(leader, exit_signal);
+	barrier();
+	if (RD(leader, real_parent) == parent && !(RD(parent, flags) & PF_EXITING))
+		e->have |= HAVE_LEADER;
+}
+
 /* What only a record with details has of the child. After read_creator(), from which it takes the cgroup. */
 static __always_inline void read_child_details(struct event *e, struct task_struct *p, struct task_struct *c,
 					       const struct active_pid_ns *pid_ns, const bool btf)
 {
 	struct task_struct *parent = RD(p, real_parent);
+	struct cred *cred = RD(c, cred);
 	__u64 cgroup_id = e->cgroup_id;
 
 	e->child_ppid = RD(parent, tgid);
@@ -134,6 +171,9 @@ static __always_inline void read_child_details(struct event *e, struct task_stru
 	e->child_set_child_tid = (__u64)RD(p, set_child_tid);
 	e->child_clear_child_tid = (__u64)RD(p, clear_child_tid);
 	e->child_ptrace = RD(p, ptrace);
+	read_leader_signal(e, p, c, btf);
+	bpf_core_read(&e->cap_effective, sizeof(e->cap_effective), &cred->cap_effective);
+	e->have |= HAVE_CREATOR_DETAILS;
 	e->child_pid_ns = pid_ns->inum;
 	e->ns_pids[0] = e->result;
 	if (pid_ns->level)

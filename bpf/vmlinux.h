@@ -85,8 +85,15 @@ struct mnt_namespace {
 	struct ns_common ns;
 };
 
+struct uid_gid_extent {
+	u32 first;
+	u32 lower_first;
+	u32 count;
+};
+
 struct uid_gid_map {
 	u32 nr_extents;
+	struct uid_gid_extent extent[5]; /* of a union; with more extents they are elsewhere */
 };
 
 struct ucounts;
@@ -96,10 +103,17 @@ struct user_namespace {
 	int level;
 	struct uid_gid_map uid_map;
 	struct uid_gid_map gid_map;
+	struct user_namespace *parent;
+	kuid_t owner;
 	struct ucounts *ucounts;
 };
 
+struct idr {
+	unsigned int idr_next;
+};
+
 struct pid_namespace {
+	struct idr idr;
 	unsigned int level;
 	struct ns_common ns;
 	unsigned int pid_allocated;
@@ -136,13 +150,23 @@ struct cred {
 	kuid_t uid;
 	kgid_t gid;
 	kuid_t euid;
+	kgid_t egid;
+	kuid_t fsuid;
 	struct user_namespace *user_ns;
 	kernel_cap_t cap_effective;
+};
+
+/* fs/kernfs/kernfs-internal.h */
+struct kernfs_iattrs {
+	kuid_t ia_uid;
 };
 
 struct kernfs_node {
 	__u64 id;
 	void *priv;
+	unsigned short flags;
+	unsigned short mode;
+	struct kernfs_iattrs *iattr;
 };
 
 struct cgroup_subsys_state {
@@ -150,8 +174,13 @@ struct cgroup_subsys_state {
 	struct cgroup_subsys_state *parent;
 };
 
+struct cgroup_file {
+	struct kernfs_node *kn;
+};
+
 struct cgroup {
 	struct kernfs_node *kn;
+	struct cgroup_file procs_file;
 	struct cgroup_subsys_state *subsys[1]; /* as many as are built in */
 };
 
@@ -228,6 +257,7 @@ struct fdtable {
 };
 
 struct mm_struct {
+	atomic_t mm_users;
 	atomic_long_t pgtables_bytes;
 };
 
@@ -361,6 +391,7 @@ struct task_struct {
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
+	struct task_struct *parent;
 	struct task_struct *group_leader;
 	struct pid *thread_pid;
 	int *set_child_tid;
@@ -381,6 +412,7 @@ struct task_struct {
 	struct sigpending pending;
 	sigset_t blocked;
 	unsigned int policy;
+	unsigned int sched_reset_on_fork : 1;
 	struct seccomp seccomp;
 };
 

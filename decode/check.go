@@ -55,12 +55,12 @@ func CheckRecord(r *Record, traits Traits) []Violation {
 	}
 	broken := r.broken()
 	rule := forbidding(r, traits)
-	if broken == 0 && rule == nil {
+	if broken == (checkSet{}) && rule == nil {
 		return nil
 	}
 	var list []Violation
 	for i := range Checks {
-		if broken>>i&1 != 0 {
+		if broken[i/64]>>(i%64)&1 != 0 {
 			list = append(list, Checks[i].violation(r))
 		}
 	}
@@ -73,11 +73,14 @@ func CheckRecord(r *Record, traits Traits) []Violation {
 	return list
 }
 
-// broken is the set of rows of [Checks] that a success contradicts, bit n for row n.
-func (r *Record) broken() (set uint64) {
+// checkSet is a set of rows of [Checks], bit n%64 of word n/64 for row n.
+type checkSet [2]uint64
+
+// broken are the rows of [Checks] that a success contradicts.
+func (r *Record) broken() (set checkSet) {
 	for i := range Checks {
 		if Checks[i].isBroken(r) {
-			set |= 1 << i
+			set[i/64] |= 1 << (i % 64)
 		}
 	}
 	return set
@@ -147,6 +150,15 @@ func (r *Record) checkedState() State {
 	if r.Layer > LayerSeccomp {
 		s.Set(CondSeccompDenied, false)
 	}
+	switch {
+	case r.Have&HaveCreatorDetails != 0:
+		s.Set(CondCapAdmin, r.CapEffective>>capSysAdmin&1 != 0)
+	case r.Evidence.Known&KnownCreator != 0:
+		s.Set(CondCapAdmin, r.Evidence.CapEffective>>capSysAdmin&1 != 0)
+	}
+	if r.Have&HaveChild != 0 { // without the namespace that CLONE_NEWPID made
+		s.PidLevels = uint8(min(uint64(r.ChildLevel)+1-r.Flags&CloneNewPid/CloneNewPid, 255))
+	}
 	return s
 }
 
@@ -155,8 +167,26 @@ func (r *Record) checkedState() State {
 // objects.
 func (r *Record) checkedRequest() Request {
 	q := Request{Entry: r.Entry, Flags: r.Flags, Size: CloneArgsSize, ParentTid: 1, Pidfd: 2}
-	if r.Have&(HaveExitSignal|HaveReread) == HaveExitSignal {
+	if r.Have&HaveReread != 0 {
+		return q
+	}
+	if r.Have&HaveExitSignal != 0 {
 		q.ExitSignal = uint64(uint32(r.ExitSignal))
+	}
+	if r.Have&HaveTLS != 0 {
+		q.TLS = r.TLS
+	}
+	if r.Entry != EntryClone3 {
+		return q
+	}
+	if r.Have&(HaveStack|HaveStackSize) == HaveStack|HaveStackSize {
+		q.Stack, q.StackSize = r.Stack, r.StackSize
+	}
+	if r.Have&(HavePidfd|HaveParentTidptr) == HavePidfd|HaveParentTidptr {
+		q.Pidfd, q.ParentTid = r.Pidfd, r.ParentTidptr
+	}
+	if r.Have&HaveSetTid != 0 && r.SetTidSize > 0 {
+		q.SetTid, q.SetTidSize, q.Tids = 1, uint64(r.SetTidSize), r.SetTid[:min(r.SetTidSize, SetTidMax)]
 	}
 	return q
 }
@@ -174,6 +204,9 @@ func forbidding(r *Record, traits Traits) *Rule {
 	}
 	q := r.checkedRequest()
 	s := r.checkedState()
+	if traits&TraitTLSRange != 0 {
+		s.TaskSize = TaskSizeAMD64LA57 // what lies above is no user address on any processor
+	}
 	v := viewOf(&q, &s, traits)
 	for i := range creationBook.matchers {
 		m := &creationBook.matchers[i]
@@ -191,18 +224,27 @@ func forbidding(r *Record, traits Traits) *Rule {
 // error is another, and that no rule which may come first explains it. Behind the rules
 // that security modules and schedulers have a say in, nothing is sure.
 func checkRefusal(r *Record, traits Traits) []Violation {
-	if !r.judged() || r.Have&HaveReread != 0 || r.Layer < LayerKernelClone || r.Errno().IsRestart() {
+	if !r.judged() || r.Layer < LayerSyscall || r.Restarted() {
 		return nil
 	}
 	q := r.checkedRequest()
+	switch {
+	case r.Layer == LayerSyscall:
+		if !r.argsAreSure() {
+			return nil
+		}
+		q.fromArgs(r)
+	case r.Have&HaveReread != 0:
+		return nil
+	}
 	s := r.checkedState()
 	v := viewOf(&q, &s, traits)
 	for i := range creationBook.matchers {
 		m := &creationBook.matchers[i]
-		if m.misses(&v, traits) {
+		rule := &creationBook.rules[i]
+		if m.misses(&v, traits) || r.Layer == LayerSyscall && rule.Layer != LayerSyscall {
 			continue
 		}
-		rule := &creationBook.rules[i]
 		applies, _ := m.judge(&v)
 		if applies != No && (rule.Errno == 0 || rule.Errno == r.Errno()) {
 			return nil
@@ -215,4 +257,14 @@ func checkRefusal(r *Record, traits Traits) []Violation {
 		}
 	}
 	return nil
+}
+
+// argsAreSure says whether clone3's arguments, which were read again after it had refused
+// them, are those that it read: nobody else could write to them, and nothing was missing
+// that may have been there before.
+func (r *Record) argsAreSure() bool {
+	const needed = KnownArgs | KnownMM
+	e := &r.Evidence
+	return r.Entry == EntryClone3 && e.Known&needed == needed && e.MMAlone && !e.ArgsFault && !e.SetTidFault &&
+		(e.ArgsSize <= CloneArgsSize || Tail(e.Tail) < TailFault) && r.Errno() != ENOSYS
 }

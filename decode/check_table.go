@@ -8,6 +8,9 @@ const (
 	mntFlags = CloneNewNS | CloneEmptyMntNS
 )
 
+// allButIdle are the ways that give a child numbers: idle tasks have none.
+var allButIdle = 1<<entryCount - 1 - EntriesOf(EntryIdle)
+
 // Checks is the table of promises. A flag has a row for what it promises and one for what
 // its absence does. Sources are those of Linux 7.3; 5.8 and later keep the same promises
 // unless a row says otherwise.
@@ -64,17 +67,24 @@ var Checks = []Check{
 	{ID: "pid-ns", All: CloneNewPid, Fact: FactPidNS, Promise: "CLONE_NEWPID puts the child into the namespace that it makes", Source: "kernel/pid.c, alloc_pid"},
 	{ID: "pid-ns", None: CloneNewPid, Given: FactCreatorForeignPidNS, Holds: Yes, Fact: FactPidNS, Promise: "after unshare or setns the child enters the pid namespace for children", Source: "kernel/pid.c, alloc_pid"},
 	{ID: "pid-ns", None: CloneNewPid, Given: FactCreatorForeignPidNS, Holds: No, Fact: FactPidNS, Want: true, Promise: "without CLONE_NEWPID the pid namespace is shared", Source: "kernel/pid.c, alloc_pid"},
-	{ID: "pid-level", All: CloneNewPid, Have: HaveChild, Value: level, Promise: "a new pid namespace is nested in another", Source: "kernel/pid_namespace.c, create_pid_namespace"},
+	{ID: "pid-ns-entered", Entries: allButIdle, Fact: FactInPidNSForChildren, Want: true, Promise: "a child is in the pid namespace that its nsproxy has for children", Source: "kernel/fork.c, copy_process"},
+	{ID: "time-ns-entered", None: CloneVM, Fact: FactInTimeNSForChildren, Want: true, Promise: "a child with memory of its own is in the time namespace that its nsproxy has for children", Source: "kernel/time/namespace.c, timens_on_fork"},
+	{ID: "pid-level", All: CloneNewPid, Have: HaveChild, Value: level, Promise: "a new pid namespace is nested in the creator's", Source: "kernel/pid_namespace.c, create_pid_namespace"},
+	{ID: "pid-level", None: CloneNewPid, Given: FactCreatorForeignPidNS, Holds: No, Have: HaveChild | HaveCreatorDetails, Value: sameLevel, Promise: "without CLONE_NEWPID pid namespaces get no deeper", Source: "kernel/pid.c, alloc_pid",
+		Caveat: "after unshare or setns children enter another namespace, of another level"},
 	{ID: "pid-number", All: CloneNewPid, Have: HaveChildDetails, Value: number, Promise: "the first process of a pid namespace is number 1", Source: "kernel/pid.c, alloc_pid"},
-	{ID: "ns-init", None: CloneNewPid | CloneThread, Given: FactCreatorForeignPidNS, Holds: No, Fact: FactNSInit, Promise: "only the first process of a pid namespace is its init", Source: "kernel/fork.c, copy_process",
-		Caveat: "that the first one is cannot be checked: a SIGKILL that comes at once clears the mark"},
+	{ID: "ns-init", None: CloneNewPid | CloneThread, Given: FactCreatorForeignPidNS, Holds: No, Fact: FactNSInit, Promise: "only the first process of a pid namespace is its init", Source: "kernel/fork.c, copy_process"},
+	{ID: "ns-init", All: CloneNewPid, Fact: FactNSInit, Want: true, Promise: "the first process of a pid namespace is its init", Source: "kernel/fork.c, copy_process",
+		Caveat: "not told where a SIGKILL came at once, which clears the mark"},
+	{ID: "ns-init", None: CloneNewPid | CloneThread, Given: FactCreatorForeignPidNS, Holds: Yes, Have: HaveChildDetails, Value: firstIsInit, Promise: "number 1 of a pid namespace, and no other, is its init", Source: "kernel/fork.c, copy_process"},
 	{ID: "user-ns", Entries: syscallEntries, All: CloneNewUser, Fact: FactUserNS, Promise: "CLONE_NEWUSER makes a user namespace", Source: "kernel/user_namespace.c, create_user_ns"},
 	{ID: "user-ns", Entries: syscallEntries, None: CloneNewUser, Fact: FactUserNS, Want: true, Promise: "without CLONE_NEWUSER the user namespace is shared", Source: "kernel/cred.c, copy_creds",
 		Caveat: "system calls only: io_uring's workers may be made with borrowed credentials"},
+	{ID: "user-ns-nested", Entries: syscallEntries, All: CloneNewUser, Fact: FactUserNSNested, Want: true, Promise: "the new user namespace is a child of the creator's, one level deeper, and the creator's effective user owns it", Source: "kernel/user_namespace.c, create_user_ns"},
 
 	// Properties of the child.
 	{ID: "exit-signal", Have: HaveChild, Value: exitSignal, Promise: "the exit signal is the one asked for, none for a thread", Source: "kernel/fork.c, copy_process",
-		Caveat: "with CLONE_PARENT it is that of the creator's thread group leader, which is not recorded"},
+		Caveat: "with CLONE_PARENT it is that of the creator's thread group leader, and not told while their parent exits"},
 	{ID: "set-child-tid", Entries: syscallEntries, Have: HaveChildDetails, Value: setChildTid, Promise: "CLONE_CHILD_SETTID, and nothing else, has the thread id stored at child_tid", Source: "kernel/fork.c, copy_process",
 		Caveat: "that the store itself fails is no failure"},
 	{ID: "clear-child-tid", Entries: syscallEntries, Have: HaveChildDetails, Value: clearChildTid, Promise: "CLONE_CHILD_CLEARTID, and nothing else, has child_tid cleared at the end", Source: "kernel/fork.c, copy_process"},
@@ -83,6 +93,7 @@ var Checks = []Check{
 	{ID: "set-tid", Entries: clone3Entry, Have: HaveChildDetails | HaveSetTid, Value: chosenTid, Promise: "the child has the ids that set_tid asks for", Source: "kernel/pid.c, alloc_pid"},
 	{ID: "ptrace", All: ClonePtrace, Given: FactCreatorPtraced, Holds: Yes, Fact: FactPtraced, Want: true, Promise: "with CLONE_PTRACE the tracer of the creator traces the child", Source: "include/linux/ptrace.h, ptrace_init_task",
 		Caveat: "without a tracer there is no effect; a tracer may take the child without the flag"},
+	{ID: "tracer", Entries: syscallEntries, All: ClonePtrace, Fact: FactTracedAlike, Want: true, Promise: "with CLONE_PTRACE the creator's tracer traces the child, with the same options", Source: "include/linux/ptrace.h, ptrace_init_task"},
 	{ID: "no-new-privs", All: CloneNNP, Fact: FactNoNewPrivs, Want: true, Promise: "CLONE_NNP sets no_new_privs", Source: "kernel/fork.c, copy_process, from 7.1 on",
 		Caveat: "without the flag it is inherited"},
 	{ID: "autoreap", All: CloneAutoreap, Fact: FactAutoreap, Want: true, Promise: "CLONE_AUTOREAP has the child reaped by the kernel", Source: "kernel/fork.c, copy_signal, from 7.1 on"},
@@ -110,7 +121,25 @@ func creatorsParent(r *Record) (promised, seen uint64, ok bool) {
 }
 
 func level(r *Record) (promised, seen uint64, ok bool) {
-	return max(1, uint64(r.ChildLevel)), uint64(r.ChildLevel), true
+	if r.Have&HaveCreatorDetails == 0 {
+		return max(1, uint64(r.ChildLevel)), uint64(r.ChildLevel), true
+	}
+	return uint64(r.CreatorLevel) + 1, uint64(r.ChildLevel), true
+}
+
+func sameLevel(r *Record) (promised, seen uint64, ok bool) {
+	return uint64(r.CreatorLevel), uint64(r.ChildLevel), true
+}
+
+// firstIsInit compares whether the child is number 1 with its being an init, 1 for yes.
+func firstIsInit(r *Record) (promised, seen uint64, ok bool) {
+	if r.ChildLevel >= NSPidsMax || !r.FactsKnown.Has(FactNSInit) {
+		return 0, 0, false
+	}
+	if r.NSPids[r.ChildLevel] == 1 {
+		promised = 1
+	}
+	return promised, uint64(r.Facts >> FactNSInit & 1), true
 }
 
 func number(r *Record) (promised, seen uint64, ok bool) {
@@ -125,7 +154,9 @@ func exitSignal(r *Record) (promised, seen uint64, ok bool) {
 	switch {
 	case r.Flags&CloneThread != 0:
 		return ^uint64(0), seen, true // -1
-	case r.Flags&CloneParent != 0 || r.Have&HaveExitSignal == 0:
+	case r.Flags&CloneParent != 0:
+		return uint64(int64(r.LeaderSignal)), seen, r.Have&HaveLeader != 0
+	case r.Have&HaveExitSignal == 0:
 		return 0, 0, false
 	}
 	return uint64(int64(r.ExitSignal)), seen, true

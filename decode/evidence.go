@@ -9,21 +9,25 @@ type Known uint32
 
 // The parts, as enum evidence_known of bpf/event.h defines them.
 const (
-	KnownCreator     Known = 1 << iota // CapEffective, EUID, UserLevel, Policy, SeccompMode
-	KnownSignals                       // Pending, Blocked
-	KnownNproc                         // Nproc*
-	KnownPids                          // Pids*
-	KnownPidns                         // Pidns*
-	KnownChroot                        // Chrooted
-	KnownUnmapped                      // Unmapped
-	KnownMemory                        // Memory*
-	KnownArgs                          // Args*, Tail
-	KnownTarget                        // TargetBad
-	KnownParentChain                   // Pids* took all cgroups above into account
-	KnownFiles                         // NofileLimit
-	KnownSetTid                        // SetTidFault
-	KnownSender                        // Sender*
-	KnownPgtables                      // PgtablesBytes
+	KnownCreator      Known = 1 << iota // CapEffective, EUID, UserLevel, Policy, SeccompMode
+	KnownSignals                        // Pending, Blocked
+	KnownNproc                          // Nproc*
+	KnownPids                           // Pids*
+	KnownPidns                          // Pidns*
+	KnownChroot                         // Chrooted
+	KnownUnmapped                       // Unmapped
+	KnownMemory                         // Memory*
+	KnownArgs                           // Args*, Tail
+	KnownTarget                         // TargetBad
+	KnownParentChain                    // Pids* took all cgroups above into account
+	KnownFiles                          // NofileLimit
+	KnownSetTid                         // SetTidFault
+	KnownSender                         // Sender*
+	KnownPgtables                       // PgtablesBytes
+	KnownReset                          // ResetOnFork
+	KnownTargetAccess                   // TargetOwner, TargetMode, FSUID
+	KnownPidnsLast                      // PidnsLast
+	KnownMM                             // MMAlone
 )
 
 const (
@@ -68,13 +72,16 @@ type Evidence struct {
 	SeccompMode    uint8  // 0 none, 1 strict, 2 filter
 	PidnsInit      bool   // it has, or had, a first process
 	Chrooted       bool   // KnownChroot
-	Unmapped       bool   // its user namespace maps no user or no group (KnownUnmapped)
+	Unmapped       bool   // its effective user or group has no number in its user namespace (KnownUnmapped)
 	ArgsFault      bool
 	SetTidFault    bool   // KnownSetTid
 	Tail           uint8  // Tail: what follows Args
 	MaxFds         uint32 // size of the creator's table of files (KnownFiles)
 	FSInExec       bool   // a task that shares the creator's fs_struct executes a program (KnownCreator)
 	TargetBad      bool   // the descriptor for CLONE_INTO_CGROUP is no cgroup (KnownTarget)
+	ResetOnFork    bool   // children are scheduled as ordinary ones (KnownReset)
+	NprocByUser    bool   // one count for the user in all user namespaces (before 5.14)
+	MMAlone        bool   // no other task shares the creator's memory (KnownMM)
 
 	// Of the first queued signal that is not blocked, where an attempt is made again for
 	// one: siginfo_t's members (sigaction(2)). Only if the code is 0 or less was it sent by
@@ -85,7 +92,47 @@ type Evidence struct {
 	SenderUID    uint32
 
 	PgtablesBytes uint64 // page tables of the creator's memory, which a child without CLONE_VM gets a copy of (KnownPgtables)
+
+	// The limits one by one, from the creator's user namespace and the child's cgroup
+	// upwards; what lies above [UsernsDepth] and [CgroupDepth] was not looked at.
+	Nproc       [UsernsDepth]NprocLevel
+	Pids        [CgroupDepth]PidsLevel
+	NprocLevels uint32
+	PidsLevels  uint32
+
+	PidnsLast   uint32 // the number that the namespace gave out last (KnownPidnsLast)
+	FSUID       uint32 // by which access to files is decided
+	TargetOwner uint32 // of cgroup.procs of the target of CLONE_INTO_CGROUP
+	TargetMode  uint16 // its permissions
 }
+
+// How many levels of limits are looked at (bpf/event.h).
+const (
+	UsernsDepth = 4
+	CgroupDepth = 8
+)
+
+// NprocLevel is RLIMIT_NPROC in one user namespace.
+type NprocLevel struct {
+	Count int64
+	Limit uint64
+	NS    uint32 // inode number
+	UID   uint32 // of the user whose processes and threads are counted
+}
+
+// PidsLevel is pids.max of one cgroup.
+type PidsLevel struct {
+	Cgroup uint64 // its id
+	Count  int64
+	Limit  int64
+}
+
+// NprocChain are the levels that were looked at.
+func (e *Evidence) NprocChain() []NprocLevel { return e.Nproc[:min(e.NprocLevels, UsernsDepth)] }
+
+// PidsChain are the levels that were looked at. The root has no limit and counts nothing:
+// it is not among them.
+func (e *Evidence) PidsChain() []PidsLevel { return e.Pids[:min(e.PidsLevels, CgroupDepth)] }
 
 func (e *Evidence) parse(w *[evidenceSize]byte) {
 	le := binary.LittleEndian
@@ -125,10 +172,32 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.Tail = w[246]
 	e.TargetBad = w[247] != 0
 	e.FSInExec = w[248] != 0
+	e.ResetOnFork = w[249] != 0
+	e.NprocByUser = w[250] != 0
+	e.MMAlone = w[251] != 0
 	e.MaxFds = le.Uint32(w[252:])
 	e.SenderSignal = int32(le.Uint32(w[256:]))
 	e.SenderCode = int32(le.Uint32(w[260:]))
 	e.SenderPid = int32(le.Uint32(w[264:]))
 	e.SenderUID = le.Uint32(w[268:])
 	e.PgtablesBytes = le.Uint64(w[272:])
+	e.parseChains(w)
+	e.PidnsLast = le.Uint32(w[576:])
+	e.FSUID = le.Uint32(w[580:])
+	e.TargetOwner = le.Uint32(w[584:])
+	e.TargetMode = le.Uint16(w[588:])
+}
+
+func (e *Evidence) parseChains(w *[evidenceSize]byte) {
+	le := binary.LittleEndian
+	for i := range e.Nproc {
+		at := w[280+24*i:]
+		e.Nproc[i] = NprocLevel{int64(le.Uint64(at)), le.Uint64(at[8:]), le.Uint32(at[16:]), le.Uint32(at[20:])}
+	}
+	for i := range e.Pids {
+		at := w[376+24*i:]
+		e.Pids[i] = PidsLevel{le.Uint64(at), int64(le.Uint64(at[8:])), int64(le.Uint64(at[16:]))}
+	}
+	e.NprocLevels = le.Uint32(w[568:])
+	e.PidsLevels = le.Uint32(w[572:])
 }

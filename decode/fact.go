@@ -34,9 +34,13 @@ const (
 	FactPtraced
 	FactNoNewPrivs
 	FactAutoreap
-	FactNSInit          // first process of its pid namespace (SIGNAL_UNKILLABLE)
-	FactHandlersCleared // no handler but SIG_DFL and SIG_IGN; looked at for CLONE_CLEAR_SIGHAND only
-	FactInTargetCgroup  // in the cgroup of the request; looked at for CLONE_INTO_CGROUP only
+	FactNSInit              // first process of its pid namespace (SIGNAL_UNKILLABLE)
+	FactHandlersCleared     // no handler but SIG_DFL and SIG_IGN; looked at for CLONE_CLEAR_SIGHAND only
+	FactInTargetCgroup      // in the cgroup of the request; looked at for CLONE_INTO_CGROUP only
+	FactInPidNSForChildren  // in the pid namespace that its nsproxy has for children
+	FactInTimeNSForChildren // likewise; told where it got an nsproxy of its own
+	FactUserNSNested        // its user namespace is the creator's child and of its effective user; looked at for CLONE_NEWUSER only
+	FactTracedAlike         // by the creator's tracer; looked at for CLONE_PTRACE only
 	// True of the creator.
 	FactCreatorForeignPidNS  // its active pid namespace is not the one for children
 	FactCreatorForeignTimeNS // likewise for time namespaces
@@ -83,7 +87,7 @@ var Facts = [factCount]FactInfo{
 	{FactThreadGroup, "thread_group", FactShared, "p->group_leader == c->group_leader"},
 	{FactRealParent, "real_parent", FactShared, "p->real_parent == c->real_parent"},
 	{FactUndoList, "undo_list", FactShared, "p->sysvsem.undo_list == c->sysvsem.undo_list; absent when neither has one"},
-	{FactIOContext, "io_context", FactShared, "p->io_context == c->io_context; absent when c has none"},
+	{FactIOContext, "io_context", FactShared, "p->io_context == c->io_context; absent when c has none, or p has none with CLONE_IO"},
 	{FactMntNS, "mnt_ns", FactShared, "p->nsproxy->mnt_ns == c->nsproxy->mnt_ns"},
 	{FactUTSNS, "uts_ns", FactShared, "p->nsproxy->uts_ns == c->nsproxy->uts_ns"},
 	{FactIPCNS, "ipc_ns", FactShared, "p->nsproxy->ipc_ns == c->nsproxy->ipc_ns"},
@@ -99,9 +103,13 @@ var Facts = [factCount]FactInfo{
 	{FactPtraced, "ptraced", FactOfChild, "p->ptrace != 0"},
 	{FactNoNewPrivs, "no_new_privs", FactOfChild, "p->atomic_flags, PFA_NO_NEW_PRIVS"},
 	{FactAutoreap, "autoreap", FactOfChild, "p->signal->autoreap; the field exists since 7.1"},
-	{FactNSInit, "ns_init", FactOfChild, "p->signal->flags, SIGNAL_UNKILLABLE"},
+	{FactNSInit, "ns_init", FactOfChild, "p->signal->flags, SIGNAL_UNKILLABLE; absent once p is being killed"},
 	{FactHandlersCleared, "handlers_cleared", FactOfChild, "no p->sighand->action[] but SIG_DFL and SIG_IGN"},
 	{FactInTargetCgroup, "in_target_cgroup", FactOfChild, "p->cgroups->dfl_cgrp is that of the descriptor; told where c alone has its files and nobody has moved p since"},
+	{FactInPidNSForChildren, "in_pid_ns_for_children", FactOfChild, "p's active pid namespace == p->nsproxy->pid_ns_for_children"},
+	{FactInTimeNSForChildren, "in_time_ns_for_children", FactOfChild, "p->nsproxy->time_ns == p->nsproxy->time_ns_for_children; told where p->nsproxy != c->nsproxy"},
+	{FactUserNSNested, "user_ns_nested", FactOfChild, "p's user_ns: parent == c's, level one more, owner == c's euid; told for CLONE_NEWUSER"},
+	{FactTracedAlike, "traced_alike", FactOfChild, "p->ptrace == c->ptrace and p->parent == c->parent; told for CLONE_PTRACE where both are traced"},
 	{FactCreatorForeignPidNS, "foreign_pid_ns", FactOfCreator, "c's active pid namespace != c->nsproxy->pid_ns_for_children"},
 	{FactCreatorForeignTimeNS, "foreign_time_ns", FactOfCreator, "c->nsproxy->time_ns != c->nsproxy->time_ns_for_children"},
 	{FactCreatorPtraced, "ptraced", FactOfCreator, "c->ptrace != 0"},

@@ -50,9 +50,12 @@ var Failures = []Failure{
 	{Errno: EINTR, Sentence: "the creator was being killed, or a signal came while a namespace was made"},
 }
 
+// noName is for numbers that the kernel does not use.
+const noName = "the kernel has no error of this number: only a seccomp filter, or a security module in BPF, answers so"
+
 // FailureText says in one sentence what the failure of r means, without naming one cause
 // where there can be several. It is "" for a success. For a number that no row explains
-// it is the general sentence of the error, or "" if that has none either. It does not
+// it is the general sentence of the error. It does not
 // allocate.
 func FailureText(r *Record) string {
 	if !r.Failed() {
@@ -67,7 +70,7 @@ func FailureText(r *Record) string {
 	if info := errno.Info(); info != nil {
 		return info.Sentence
 	}
-	return ""
+	return noName
 }
 
 func (f *Failure) holds(errno Errno, r *Record) bool {

@@ -154,10 +154,15 @@ const (
 // read "0" in StyleFull and StyleShort; in StyleBrief nothing is appended when nothing is
 // worth a word. [ParseFlags] reads every style. It does not allocate but to grow dst.
 func AppendFlags(dst []byte, flags uint64, style FlagStyle) []byte {
+	return AppendFlagsWith(dst, flags, style, 0)
+}
+
+// AppendFlagsWith is like [AppendFlags], and leaves out none of those in always.
+func AppendFlagsWith(dst []byte, flags uint64, style FlagStyle, always uint64) []byte {
 	start := len(dst)
 	for rest := flags & KnownFlags; rest != 0; rest &= rest - 1 {
 		f := &Flags[flagOfBit[bits.TrailingZeros64(rest)]-1]
-		if style == StyleBrief && f.Routine {
+		if style == StyleBrief && f.Routine && f.Value&always == 0 {
 			continue
 		}
 		dst = appendBar(dst, start)

@@ -64,7 +64,7 @@ func (r *Reason) add(rule *Rule) {
 // be what the kernel saw: a rule that rests on one is at best deduced.
 var racy = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec,
 	CondPidNSDead, CondPidNSDying, CondPidNSSpoilt, CondPidNSEmpty, CondFatalSignal, CondSignalPending,
-	CondCgroupBadFD, CondUsernsCloneOff, CondIDsUnmapped)
+	CondCgroupBadFD, CondCgroupDenied, CondUsernsCloneOff, CondIDsUnmapped)
 
 func (s ConditionSet) meets(other ConditionSet) bool { return s[0]&other[0]|s[1]&other[1] != 0 }
 
@@ -100,7 +100,7 @@ type System struct {
 func ReasonOf(r *Record, sys *System) Reason {
 	var reason Reason
 	errno := r.Errno()
-	if errno == 0 || errno.IsRestart() {
+	if errno == 0 || r.Restarted() {
 		return reason
 	}
 	if r.Layer == LayerSeccomp {
@@ -111,19 +111,30 @@ func ReasonOf(r *Record, sys *System) Reason {
 	state := stateOf(r, sys)
 	v := viewOf(&req, &state, sys.Traits)
 	at := failedStages(r)
-	if creationBook.explain(&reason, &v, sys.Traits, r, at, errno) || !at.known {
+	if !creationBook.explain(&reason, &v, sys.Traits, r, at, errno) {
+		// what speaks against the rules is over by now
+		v.forgetAbsent(passing)
+		reason = Reason{}
+		creationBook.explain(&reason, &v, sys.Traits, r, at, errno)
 		return reason
 	}
-	// it failed in that stage: what speaks against its rules is over by now
-	v.forgetAbsent(passing)
-	reason = Reason{}
-	creationBook.explain(&reason, &v, sys.Traits, r, at, errno)
+	if reason.Certainty == Certain {
+		v.forgetAbsent(passing.without(state.firm))
+		var again Reason
+		if creationBook.explain(&again, &v, sys.Traits, r, at, errno); again.Certainty != Certain {
+			reason.Certainty = Deduced
+		}
+	}
 	return reason
 }
 
 // passing are conditions that can be over when the evidence is read, so that their absence
-// then does not speak against a rule of the very stage that refused.
+// then does not speak against a rule for sure.
 var passing = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec)
+
+func (s ConditionSet) without(t ConditionSet) ConditionSet {
+	return ConditionSet{s[0] &^ t[0], s[1] &^ t[1]}
+}
 
 // forgetAbsent makes unknown which of the conditions are known not to hold.
 func (v *view) forgetAbsent(set ConditionSet) {
@@ -159,73 +170,95 @@ func ruleByID(id string) *Rule {
 	panic("no rule " + id)
 }
 
+// weighed counts the rules that may have refused, by what is known of them.
+type weighed struct {
+	sure  *Rule // decided by what cannot have changed
+	limit *Rule // the last of those that were observed, of limits that pass
+	open  *Rule // the last of those of which nothing is known
+	other *Rule // the last of those that may answer anything
+
+	limits, plain, short, wild int
+	claims                     bool // one of wild is known to answer like this
+	about                      bool // there are rules of this error for such a request, whether or not they apply
+}
+
 // explain weighs the rules that give this error number. First comes one that the request
 // alone decides: the kernel cannot have passed it. Then what was observed of limits, if
 // nothing else may have come before; where two remain, both are listed. found is false
 // where no rule that gives this error remains.
 func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) (found bool) {
-	var sure *Rule // decided by what cannot have changed
-	var limits, plain, wild, short int
-	var limit, open, other *Rule
+	w := b.weigh(reason, v, traits, r, at, errno)
+	found = reason.Count > 0
+	switch {
+	case at.known && reason.Count == 1 && w.wild == 0: // the kernel passed by no other
+		reason.settle(reason.Candidates[0], Certain)
+	case w.sure != nil && w.limits+w.plain == 0:
+		reason.settle(w.sure, Deduced)
+		if w.wild+w.short == 0 && r.Have&HaveReread == 0 {
+			reason.Certainty = Certain
+		}
+	case w.sure == nil && w.limits == 1 && w.plain == 0:
+		reason.settle(w.limit, Deduced)
+	case w.sure == nil && w.limits == 0 && w.plain == 1 && w.short == 0 && !w.claims:
+		reason.settle(w.open, Deduced)
+	case !found && w.wild == 1 && (at.known || !w.about):
+		reason.settle(w.other, Deduced)
+	case w.sure == nil && w.limits == 0:
+		b.listAll(reason, v, traits, r, at, errno)
+	}
+	return found
+}
+
+// weigh goes through the rules, and lists those of this error that remain.
+func (b *ruleBook) weigh(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) (w weighed) {
 	for i := range b.matchers {
 		m, rule := &b.matchers[i], &b.rules[i]
 		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) || !at.hold(rule) {
 			continue
 		}
+		w.about = w.about || rule.Errno == errno
 		applies, _ := m.judge(v)
 		if applies == No {
 			continue
 		}
 		if rule.Errno == 0 && !(rule == seccompRule && usualOfFilters(errno)) {
-			wild, other = wild+1, rule
+			w.wild, w.other = w.wild+1, rule
+			w.claims = w.claims || usualOfModules(errno) && rule.When.meets(modules)
 			continue
 		}
 		before := reason.Count
 		reason.add(rule)
 		switch {
 		case rule.When.meets(memory):
-			short++
+			w.short++
 		case applies == Yes && !rule.When.meets(racy):
-			sure = rule
+			w.sure = rule
+			return w
 		case applies == Yes:
-			limits, limit = limits+1, rule
+			w.limits, w.limit = w.limits+1, rule
 		case reason.Count > before:
-			plain, open = plain+1, rule
-		}
-		if sure != nil {
-			break
+			w.plain, w.open = w.plain+1, rule
 		}
 	}
-	found = reason.Count > 0
-	switch {
-	case at.known && reason.Count == 1 && wild == 0: // the kernel passed by no other
-		reason.settle(reason.Candidates[0], Certain)
-	case sure != nil && limits+plain == 0:
-		reason.settle(sure, Deduced)
-		if wild+short == 0 && r.Have&HaveReread == 0 {
-			reason.Certainty = Certain
-		}
-	case sure == nil && limits == 1 && plain == 0:
-		reason.settle(limit, Deduced)
-	case sure == nil && limits == 0 && plain == 1 && short == 0:
-		reason.settle(open, Deduced)
-	case reason.Count == 0 && wild == 1:
-		reason.settle(other, Deduced)
-	case reason.Count == 0:
-		b.addWild(reason, v, traits, r, at)
-	}
-	return found
+	return w
 }
 
 // usualOfFilters says whether seccomp filters are known to answer so: such an answer of a
 // task that has a filter may always be the filter's.
 func usualOfFilters(errno Errno) bool { return errno == ENOSYS || errno == EPERM || errno == EACCES }
 
-// addWild lists those who may answer anything: filters, security modules, schedulers.
-func (b *ruleBook) addWild(reason *Reason, v *view, traits Traits, r *Record, at stageRange) {
+// usualOfModules says the same of security modules: SELinux and AppArmor refuse so.
+func usualOfModules(errno Errno) bool { return errno == EPERM || errno == EACCES }
+
+var modules = ConditionsOf(CondLSMTask, CondLSMUserNS)
+
+// listAll lists all that may have refused, in the kernel's order: also those who may answer
+// anything, as filters, security modules and schedulers do.
+func (b *ruleBook) listAll(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) {
+	*reason = Reason{}
 	for i := range b.matchers {
 		m, rule := &b.matchers[i], &b.rules[i]
-		if rule.Errno != 0 || m.misses(v, traits) || !reachedLayer(rule, r) || !at.hold(rule) {
+		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) || !at.hold(rule) {
 			continue
 		}
 		if applies, _ := m.judge(v); applies != No {

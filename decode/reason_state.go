@@ -4,7 +4,8 @@ package decode
 
 // Linux's numbers that the evidence is read by.
 const (
-	capSysAdmin          = 21 // include/uapi/linux/capability.h
+	capDACOverride       = 1 // include/uapi/linux/capability.h
+	capSysAdmin          = 21
 	capSysResource       = 24
 	capCheckpointRestore = 40
 	schedDeadline        = 6 // include/uapi/linux/sched.h
@@ -106,41 +107,91 @@ func (s *State) setCreator(r *Record, e *Evidence) {
 	s.Set(CondCapAdminInit, initial && has(capSysAdmin))
 	s.Set(CondCapResourceInit, initial && has(capSysResource))
 	s.Set(CondRootUser, r.UID == 0)
-	s.Set(CondDeadline, e.Policy == schedDeadline)
+	if e.Policy != schedDeadline || e.Known&KnownReset != 0 {
+		s.Set(CondDeadline, e.Policy == schedDeadline && !e.ResetOnFork)
+	}
 	s.Set(CondFSInExec, e.FSInExec)
 	if e.Known&KnownChroot != 0 {
 		s.Set(CondChrooted, e.Chrooted)
 	}
 	if initial {
 		s.Set(CondIDsUnmapped, false)
-	} else if e.Known&KnownUnmapped != 0 && e.Unmapped {
-		s.Set(CondIDsUnmapped, true)
+	} else if e.Known&KnownUnmapped != 0 {
+		s.Set(CondIDsUnmapped, e.Unmapped)
 	}
 }
 
-// A count within so many of its limit may have been at it.
-const nearThreads = 64
+// A count within so many of its limit may have been at it: what BPF reads at the failure,
+// and what is read from /proc up to some 50 ms away from it.
+const (
+	nearCount   = 16
+	nearThreads = 64
+)
+
+// setLimit says of a limit whether it was reached, given what can be had before it is; that
+// stays open where it may have been a moment before.
+func (s *State) setLimit(c Condition, count, limit, near uint64) {
+	switch {
+	case count >= limit:
+		s.Set(c, true)
+	case limit-count > near:
+		s.Set(c, false)
+		if limit-count > nearThreads && count < limit/2 {
+			s.firm = s.firm.With(ConditionsOf(c))
+		}
+	}
+}
+
+// setNproc compares a user's count as the kernel does. From 5.14 on, until the check was
+// moved behind the credentials, one more was allowed (kernel/fork.c: copy_process).
+func (s *State) setNproc(e *Evidence, traits Traits) {
+	count, limit := uint64(max(e.NprocCount, 0)), e.NprocLimit
+	if traits&TraitNprocLate == 0 && !e.NprocByUser && limit < 1<<62 {
+		limit++
+	}
+	if e.NprocCount < 0 { // more than there can be (kernel/ucount.c)
+		count = limit
+	}
+	if count < limit && e.NprocLevels == UsernsDepth && e.UserLevel >= UsernsDepth {
+		return // user namespaces above were not looked at
+	}
+	s.setLimit(CondNprocReached, count, limit, nearCount)
+}
+
+// denied says whether the permissions of the target's cgroup.procs keep the creator out.
+// That they do not says nothing: those of the common ancestor count as well.
+func (e *Evidence) denied() bool {
+	const owner, others = 0o200, 0o022
+	if e.CapEffective>>capDACOverride&1 != 0 {
+		return false
+	}
+	if e.FSUID == e.TargetOwner {
+		return e.TargetMode&owner == 0
+	}
+	return e.TargetMode&others == 0
+}
 
 func (s *State) setLimits(e *Evidence, sys *System) {
 	if e.Known&KnownNproc != 0 {
-		s.Set(CondNprocReached, e.NprocCount < 0 || uint64(e.NprocCount) >= e.NprocLimit)
+		s.setNproc(e, sys.Traits)
 	}
 	if full := e.PidsCount >= e.PidsLimit; e.Known&KnownPids != 0 && (full || e.Known&KnownParentChain != 0) {
-		s.Set(CondPidsReached, full)
+		s.setLimit(CondPidsReached, uint64(max(e.PidsCount, 0)), uint64(max(e.PidsLimit, 0)), nearCount)
+	} else if e.Known&(KnownPids|KnownParentChain) == KnownParentChain { // in the root, which has no limit
+		s.Set(CondPidsReached, false)
+		s.firm = s.firm.With(ConditionsOf(CondPidsReached))
 	}
 	if sys.MaxThreads != 0 && sys.Threads != 0 {
-		switch {
-		case sys.Threads >= sys.MaxThreads:
-			s.Set(CondMaxThreadsReached, true)
-		case sys.Threads+nearThreads < sys.MaxThreads:
-			s.Set(CondMaxThreadsReached, false)
-		}
+		s.setLimit(CondMaxThreadsReached, sys.Threads, sys.MaxThreads, nearThreads)
 	}
 	if e.Known&KnownFiles != 0 && sys.NrOpen != 0 && uint64(e.MaxFds) <= sys.NrOpen {
 		s.Set(CondFDAboveNrOpen, false)
 	}
 	if e.Known&KnownTarget != 0 {
 		s.Set(CondCgroupBadFD, e.TargetBad)
+	}
+	if e.Known&(KnownTargetAccess|KnownCreator) == KnownTargetAccess|KnownCreator && e.denied() {
+		s.Set(CondCgroupDenied, true)
 	}
 }
 
@@ -165,11 +216,13 @@ func (s *State) setPidns(e *Evidence, sys *System) {
 		// the numbers of a namespace's ancestors are more than its own, and bounded by the
 		// machine's: free there, free in all
 		roomAbove := e.PidnsLevel == 0 || sys.PidMax != 0 && sys.Threads != 0 && sys.Threads+2*reservedPids < uint64(sys.PidMax)
+		// after a wrap numbers below reservedPids are not given out again: exhausted is a
+		// namespace with all numbers in use, and may be one with so many less
 		switch {
-		case uint64(used)+reservedPids >= uint64(limit):
+		case used+1 >= limit:
 			s.Set(CondPidsExhausted, true)
-		case roomAbove:
-			s.Set(CondPidsExhausted, false)
+		case roomAbove && uint64(used)+reservedPids+nearCount < uint64(limit):
+			s.setLimit(CondPidsExhausted, uint64(used)+reservedPids, uint64(limit), nearCount)
 		}
 	}
 	if e.Known&KnownCreator != 0 && e.UserLevel == 0 {

@@ -69,17 +69,118 @@ func TestReasonOf(t *testing.T) {
 			change: func(r *Record, _ *System) { r.Evidence.PidnsAllocated = 1<<31 | 32760 },
 			id:     "pid-exhausted", certainty: Deduced,
 		},
-		"no limit in sight": {errno: EAGAIN, certainty: Unknown},
+		"no limit in sight": {
+			errno:      EAGAIN,
+			candidates: []string{"max-threads", "lsm-task-alloc", "pid-exhausted", "pids-limit", "scx-init-task"},
+		},
 		"a dead pid namespace": {
 			errno:  ENOMEM,
 			change: func(r *Record, _ *System) { r.Evidence.PidnsAllocated = 0 },
 			id:     "pidns-dead", certainty: Deduced,
 		},
+		"a deadline task": {
+			errno:  EAGAIN,
+			change: func(r *Record, _ *System) { r.Evidence.Policy, r.Evidence.Known = 6, r.Evidence.Known|KnownReset },
+			id:     "sched-deadline", certainty: Certain,
+		},
+		"a deadline task whose children are ordinary, and a limit": {
+			errno: EAGAIN,
+			change: func(r *Record, _ *System) {
+				r.Evidence.Policy, r.Evidence.ResetOnFork, r.Evidence.Known = 6, true, r.Evidence.Known|KnownReset
+				r.Evidence.PidsCount = 100
+			},
+			id: "pids-limit", certainty: Deduced,
+		},
+		"a deadline task of which that is not known, and a limit": {
+			errno:      EAGAIN,
+			change:     func(r *Record, _ *System) { r.Evidence.Policy, r.Evidence.PidsCount = 6, 100 },
+			candidates: []string{"sched-deadline", "pids-limit"},
+		},
+		"a count that has just dipped": {
+			errno:  EAGAIN,
+			change: dipped,
+			id:     "nproc-limit", certainty: Deduced,
+		},
+		"a count that has just dipped, and a limit": {
+			errno:      EAGAIN,
+			change:     func(r *Record, s *System) { dipped(r, s); r.Evidence.PidsCount = 100 },
+			candidates: []string{"nproc-limit", "pids-limit"},
+		},
+		"user namespaces above those that are looked at": {
+			errno: EAGAIN,
+			change: func(r *Record, _ *System) {
+				r.UID, r.Evidence.CapEffective, r.Evidence.UserLevel, r.Evidence.NprocLevels = 1000, 0, 7, UsernsDepth
+				r.Evidence.PidsCount = 100
+			},
+			candidates: []string{"nproc-limit", "pids-limit"},
+		},
+		"the count of an old kernel that allows one more": {
+			errno: EAGAIN,
+			change: func(r *Record, s *System) {
+				s.Traits &^= TraitNprocLate
+				r.UID, r.Evidence.CapEffective, r.Evidence.NprocCount, r.Evidence.NprocLimit = 1000, 0, 1001, 1000
+			},
+			id: "nproc-limit", certainty: Deduced,
+		},
+		"few numbers are left, and a limit": {
+			errno: EAGAIN,
+			change: func(r *Record, _ *System) {
+				r.Evidence.PidnsAllocated, r.Evidence.PidsCount = 1<<31|32600, 100
+			},
+			candidates: []string{"pid-exhausted", "pids-limit"},
+		},
+		"a mapping that is not looked at": {
+			errno: EPERM, flags: CloneNewUser,
+			change:     func(r *Record, _ *System) { r.Evidence.UserLevel = 1 },
+			candidates: []string{"userns-unmapped", "userns-lsm", "lsm-task-alloc", "scx-init-task"},
+		},
+		"a mapping that is in order": {
+			errno: EPERM, flags: CloneNewUser,
+			change: func(r *Record, s *System) {
+				r.Evidence.UserLevel, r.Evidence.Known = 1, r.Evidence.Known|KnownUnmapped
+				s.Known = ConditionsOf(CondUsernsCloneOff)
+			},
+			candidates: []string{"userns-lsm", "lsm-task-alloc", "scx-init-task"},
+		},
+		"no mapping": {
+			errno: EPERM, flags: CloneNewUser,
+			change: func(r *Record, s *System) {
+				r.Evidence.UserLevel, r.Evidence.Unmapped, r.Evidence.Known = 1, true, r.Evidence.Known|KnownUnmapped
+				s.Known = ConditionsOf(CondUsernsCloneOff)
+			},
+			id: "userns-unmapped", certainty: Deduced,
+		},
+		"a cgroup of which access is not known": {
+			errno: EACCES, flags: CloneIntoCgroup,
+			candidates: []string{"lsm-task-alloc", "into-cgroup-denied", "scx-init-task"},
+		},
+		"the same without a module that could refuse": {
+			errno: EACCES, flags: CloneIntoCgroup,
+			change: func(_ *Record, s *System) { s.Known = ConditionsOf(CondLSMTask) },
+			id:     "into-cgroup-denied", certainty: Deduced,
+		},
+		"a cgroup that the creator may not write": {
+			errno: EACCES, flags: CloneIntoCgroup,
+			change: func(r *Record, _ *System) {
+				r.Evidence.Known |= KnownTargetAccess
+				r.Evidence.CapEffective, r.Evidence.FSUID, r.Evidence.TargetMode = 0, 1000, 0o644
+			},
+			id: "into-cgroup-denied", certainty: Deduced,
+		},
+		"an error that a module alone gives": {
+			errno:  EACCES,
+			change: func(_ *Record, s *System) { s.Known = ConditionsOf(CondSchedExtFails) },
+			id:     "lsm-task-alloc", certainty: Deduced,
+		},
 		"seccomp": {errno: ENOSYS, change: func(r *Record, _ *System) { r.Layer = LayerSeccomp }, id: "seccomp-denied", certainty: Certain},
 		"reread":  {errno: EINVAL, flags: CloneNewNS | CloneFS, change: func(r *Record, _ *System) { r.Have |= HaveReread }, id: "newns-with-fs", certainty: Deduced},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, sys := ordinary(EntryClone, c.flags, c.errno), aSystem(t)
+			entry := EntryClone
+			if c.flags > 1<<32 {
+				entry = EntryClone3
+			}
+			r, sys := ordinary(entry, c.flags, c.errno), aSystem(t)
 			if c.change != nil {
 				c.change(&r, &sys)
 			}
@@ -93,6 +194,12 @@ func TestReasonOf(t *testing.T) {
 			}
 		})
 	}
+}
+
+// dipped makes a user's count what it is just after others of the user's have ended.
+func dipped(r *Record, _ *System) {
+	r.UID, r.Evidence.CapEffective = 1000, 0
+	r.Evidence.NprocCount, r.Evidence.NprocLimit = 7, 8
 }
 
 // TestReasonOfSuccess: what did not fail, or is made again, has no reason.

@@ -14,8 +14,6 @@ type ReasonContext struct {
 	// version 2, of the pids controller and of the memory controller, which may be others
 	// of version 1; nil where none can be found.
 	Cgroup, Pids, Memory func(id uint64) (path string, ok bool)
-	// PidsV2 says that the pids controller is on the hierarchy of version 2.
-	PidsV2 bool
 	// Path writes a path, which may come from an attacker, so that it does no harm.
 	Path func(dst []byte, path string) []byte
 }
@@ -49,13 +47,16 @@ func observationOf(rule *Rule, r *Record) *observation {
 	return nil
 }
 
+// maxExplained is how many candidates are explained in the sentence that lists them.
+const maxExplained = 3
+
 // AppendReason appends one sentence that says why an attempt failed, with the numbers of
 // that instant where they are known.
 func AppendReason(dst []byte, r *Record, reason *Reason, c *ReasonContext) []byte {
 	switch {
 	case reason.Rule != nil:
 		return appendRule(dst, reason.Rule, r, c)
-	case r.Errno().IsRestart() || reason.Count == 0:
+	case r.Restarted() || reason.Count == 0:
 		return append(dst, FailureText(r)...)
 	}
 	dst = append(dst, "not known which: "...)
@@ -64,6 +65,10 @@ func AppendReason(dst []byte, r *Record, reason *Reason, c *ReasonContext) []byt
 			dst = append(dst, ", "...)
 		}
 		dst = append(dst, rule.ID...)
+		if reason.Count <= maxExplained {
+			dst = append(append(dst, " ("...), strings.TrimSuffix(rule.Sentence, ".")...)
+			dst = append(dst, ')')
+		}
 	}
 	if reason.More > 0 {
 		dst = strconv.AppendInt(append(dst, " and "...), int64(reason.More), 10)
@@ -116,14 +121,19 @@ func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	dst = c.appendCgroup(append(dst, "pids.max of "...), c.Pids, e.PidsCgroup)
 	dst = strconv.AppendInt(append(dst, " reached: "...), e.PidsCount, 10)
 	dst = strconv.AppendInt(append(dst, " of "...), e.PidsLimit, 10)
-	if r.Have&HaveCgroup != 0 && c.PidsV2 && e.PidsUp > 0 {
-		dst = c.appendCgroup(append(dst, " (creator in "...), c.Cgroup, r.CgroupID)
-		dst = append(dst, ')')
-	} else if e.PidsUp > 0 { // in a hierarchy of version 1, where the creator's own path is not known
-		dst = strconv.AppendUint(append(dst, " ("...), uint64(e.PidsUp), 10)
-		dst = append(dst, " above the creator's own)"...)
+	if e.PidsUp == 0 {
+		return dst
 	}
-	return dst
+	switch chain := e.PidsChain(); {
+	case r.Flags&CloneIntoCgroup != 0 && len(chain) > 0:
+		dst = c.appendCgroup(append(dst, " (child in "...), c.Pids, chain[0].Cgroup)
+	case len(chain) > 0:
+		dst = c.appendCgroup(append(dst, " (creator in "...), c.Pids, chain[0].Cgroup)
+	default:
+		dst = strconv.AppendUint(append(dst, " ("...), uint64(e.PidsUp), 10)
+		dst = append(dst, " above the creator's own"...)
+	}
+	return append(dst, ')')
 }
 
 // fixPids names the command where the path tells that systemd made the cgroup.
@@ -155,15 +165,23 @@ func plural(n int64, one, many string) string {
 // appendNproc: user 1000 has 4096 processes and threads, and RLIMIT_NPROC is 4096.
 func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
-	dst = strconv.AppendUint(append(dst, "user "...), uint64(r.UID), 10)
+	user, chain := r.UID, e.NprocChain()
+	if int(e.NprocUp) < len(chain) {
+		user = chain[e.NprocUp].UID
+	}
+	dst = strconv.AppendUint(append(dst, "user "...), uint64(user), 10)
 	dst = strconv.AppendInt(append(dst, " has "...), e.NprocCount, 10)
 	dst = append(dst, plural(e.NprocCount, " process or thread", " processes and threads")...)
 	dst = strconv.AppendUint(append(dst, ", and RLIMIT_NPROC is "...), e.NprocLimit, 10)
-	if e.NprocUp > 0 {
-		dst = strconv.AppendUint(append(dst, ", counted "...), uint64(e.NprocUp), 10)
-		dst = append(append(dst, plural(int64(e.NprocUp), " user namespace", " user namespaces")...), " above its own"...)
+	if e.NprocUp == 0 {
+		return dst
 	}
-	return dst
+	if int(e.NprocUp) < len(chain) {
+		dst = strconv.AppendUint(append(dst, " in user namespace "...), uint64(chain[e.NprocUp].NS), 10)
+	}
+	dst = strconv.AppendUint(append(dst, ", counted "...), uint64(e.NprocUp), 10)
+	dst = append(dst, plural(int64(e.NprocUp), " user namespace", " user namespaces")...)
+	return append(dst, " above its own"...)
 }
 
 func appendThreads(dst []byte, _ *Record, c *ReasonContext) []byte {

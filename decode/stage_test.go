@@ -89,6 +89,17 @@ func TestFailedStages(t *testing.T) {
 	}
 }
 
+// TestReasonOfDippedCount: a limit whose count may have been at it is not passed by.
+func TestReasonOfDippedCount(t *testing.T) {
+	sys := aSystem(t)
+	sys.Threads = sys.MaxThreads
+	r := failedIn(0, EAGAIN, []Stage{StageTask, StageCreds, StageNproc, StagePolicy}, nil, nil, StageTask, StageCreds, StageNproc)
+	r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 7, NprocLimit: 8}
+	if reason := ReasonOf(r, &sys); reason.Certainty != Unknown || reason.Count != 2 {
+		t.Errorf("%s %s, %d candidates", reason.ID(), reason.Certainty, reason.Count)
+	}
+}
+
 // TestReasonByStage: what errno and evidence leave open, the stage tells; what it leaves
 // open stays so.
 func TestReasonByStage(t *testing.T) {

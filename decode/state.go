@@ -26,6 +26,8 @@ type State struct {
 	// TidBusy says of each number of the request's set_tid whether it is in use in its
 	// namespace. Those missing are not known.
 	TidBusy []Truth
+
+	firm ConditionSet // that do not hold, and cannot have held a moment before
 }
 
 // PidNamespace is what set_tid asks of a pid namespace.

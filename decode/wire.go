@@ -17,10 +17,10 @@ const (
 
 // Lengths in bytes of one record in the ring buffer.
 const (
-	WireSize    = 760 // with [Progress]
-	FailureSize = 624 // of a failure
-	DetailsSize = 344 // of a success with details
-	ShortSize   = 160 // of one without
+	WireSize    = 1088 // with [Progress]
+	FailureSize = 952  // of a failure
+	DetailsSize = 360  // of a success with details
+	ShortSize   = 160  // of one without
 )
 
 // ErrWire is what [Record.Parse] returns, wrapped, for bytes that are no record.
@@ -32,27 +32,29 @@ type Have uint32
 
 // The groups, as enum have in bpf/event.h defines them.
 const (
-	HaveFlags        Have = 1 << iota // Flags
-	HaveExitSignal                    // ExitSignal, as requested
-	HaveStack                         // Stack
-	HaveStackSize                     // StackSize
-	HaveParentTidptr                  // ParentTidptr
-	HaveChildTidptr                   // ChildTidptr
-	HaveTLS                           // TLS
-	HavePidfd                         // Pidfd
-	HaveSetTid                        // SetTidSize, SetTid
-	HaveCgroupFD                      // CgroupFD
-	HaveFn                            // Fn
-	HaveDuration                      // Duration
-	HaveChild                         // Child* before CgroupFD
-	HaveChildTLS                      // ChildTLS
-	HaveCgroup                        // CgroupID
-	HaveChildCgroup                   // ChildCgroupID
-	HaveStartTime                     // StartTime, ChildStartTime
-	HaveNamespaces                    // PidNS, UserNS, MntNS
-	HaveReread                        // the request was read from user memory a second time
-	HaveChildDetails                  // Child* behind it, NSPids
-	HaveStages                        // Progress
+	HaveFlags          Have = 1 << iota // Flags
+	HaveExitSignal                      // ExitSignal, as requested
+	HaveStack                           // Stack
+	HaveStackSize                       // StackSize
+	HaveParentTidptr                    // ParentTidptr
+	HaveChildTidptr                     // ChildTidptr
+	HaveTLS                             // TLS
+	HavePidfd                           // Pidfd
+	HaveSetTid                          // SetTidSize, SetTid
+	HaveCgroupFD                        // CgroupFD
+	HaveFn                              // Fn
+	HaveDuration                        // Duration
+	HaveChild                           // Child* before CgroupFD
+	HaveChildTLS                        // ChildTLS
+	HaveCgroup                          // CgroupID
+	HaveChildCgroup                     // ChildCgroupID
+	HaveStartTime                       // StartTime, ChildStartTime
+	HaveNamespaces                      // PidNS, UserNS, MntNS
+	HaveReread                          // the request was read from user memory a second time
+	HaveChildDetails                    // Child* behind it, NSPids
+	HaveStages                          // Progress
+	HaveCreatorDetails                  // CapEffective, CreatorLevel
+	HaveLeader                          // LeaderSignal
 )
 
 // Record is one creation attempt as the kernel side saw it: the wire record of
@@ -120,6 +122,11 @@ type Record struct {
 	ChildPPid   uint32            // tgid of the child's real_parent
 	ChildPTid   uint32            // tid of the child's real_parent
 	NSPids      [NSPidsMax]uint32 // the child's tid at each level, outermost first
+
+	// Of the creator of a success (HaveCreatorDetails).
+	CapEffective uint64 // in its user namespace
+	LeaderSignal int32  // exit signal of its thread group's leader, for CLONE_PARENT (HaveLeader)
+	CreatorLevel uint32 // of its own pid namespace, 0 is the initial one
 
 	Evidence Evidence // failures only
 	Progress Progress // inside copy_process, where stages were asked for (HaveStages)
@@ -203,6 +210,9 @@ func (r *Record) Parse(b []byte) error {
 	for i := range r.NSPids {
 		r.NSPids[i] = le.Uint32(w[312+4*i:])
 	}
+	r.CapEffective = le.Uint64(w[344:])
+	r.LeaderSignal = int32(le.Uint32(w[352:]))
+	r.CreatorLevel = le.Uint32(w[356:])
 	return nil
 }
 
@@ -216,6 +226,10 @@ func (r *Record) Errno() Errno {
 	}
 	return Errno(-int64(r.Result))
 }
+
+// Restarted says whether a signal came first, so that the attempt is made again. Where a
+// filter answers with such a number it is an error like others.
+func (r *Record) Restarted() bool { return r.Errno().IsRestart() && r.Layer != LayerSeccomp }
 
 // CommBytes is the creator's task name up to its terminating zero. It is chosen
 // by the traced program: escape it before it reaches a terminal.

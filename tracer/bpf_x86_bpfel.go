@@ -58,21 +58,25 @@ const (
 type bpfEvidenceKnown uint32
 
 const (
-	bpfEvidenceKnownKNOWN_CREATOR      bpfEvidenceKnown = 1
-	bpfEvidenceKnownKNOWN_SIGNALS      bpfEvidenceKnown = 2
-	bpfEvidenceKnownKNOWN_NPROC        bpfEvidenceKnown = 4
-	bpfEvidenceKnownKNOWN_PIDS         bpfEvidenceKnown = 8
-	bpfEvidenceKnownKNOWN_PIDNS        bpfEvidenceKnown = 16
-	bpfEvidenceKnownKNOWN_CHROOT       bpfEvidenceKnown = 32
-	bpfEvidenceKnownKNOWN_UNMAPPED     bpfEvidenceKnown = 64
-	bpfEvidenceKnownKNOWN_MEMORY       bpfEvidenceKnown = 128
-	bpfEvidenceKnownKNOWN_ARGS         bpfEvidenceKnown = 256
-	bpfEvidenceKnownKNOWN_TARGET       bpfEvidenceKnown = 512
-	bpfEvidenceKnownKNOWN_PARENT_CHAIN bpfEvidenceKnown = 1024
-	bpfEvidenceKnownKNOWN_FILES        bpfEvidenceKnown = 2048
-	bpfEvidenceKnownKNOWN_SET_TID      bpfEvidenceKnown = 4096
-	bpfEvidenceKnownKNOWN_SENDER       bpfEvidenceKnown = 8192
-	bpfEvidenceKnownKNOWN_PGTABLES     bpfEvidenceKnown = 16384
+	bpfEvidenceKnownKNOWN_CREATOR       bpfEvidenceKnown = 1
+	bpfEvidenceKnownKNOWN_SIGNALS       bpfEvidenceKnown = 2
+	bpfEvidenceKnownKNOWN_NPROC         bpfEvidenceKnown = 4
+	bpfEvidenceKnownKNOWN_PIDS          bpfEvidenceKnown = 8
+	bpfEvidenceKnownKNOWN_PIDNS         bpfEvidenceKnown = 16
+	bpfEvidenceKnownKNOWN_CHROOT        bpfEvidenceKnown = 32
+	bpfEvidenceKnownKNOWN_UNMAPPED      bpfEvidenceKnown = 64
+	bpfEvidenceKnownKNOWN_MEMORY        bpfEvidenceKnown = 128
+	bpfEvidenceKnownKNOWN_ARGS          bpfEvidenceKnown = 256
+	bpfEvidenceKnownKNOWN_TARGET        bpfEvidenceKnown = 512
+	bpfEvidenceKnownKNOWN_PARENT_CHAIN  bpfEvidenceKnown = 1024
+	bpfEvidenceKnownKNOWN_FILES         bpfEvidenceKnown = 2048
+	bpfEvidenceKnownKNOWN_SET_TID       bpfEvidenceKnown = 4096
+	bpfEvidenceKnownKNOWN_SENDER        bpfEvidenceKnown = 8192
+	bpfEvidenceKnownKNOWN_PGTABLES      bpfEvidenceKnown = 16384
+	bpfEvidenceKnownKNOWN_RESET         bpfEvidenceKnown = 32768
+	bpfEvidenceKnownKNOWN_TARGET_ACCESS bpfEvidenceKnown = 65536
+	bpfEvidenceKnownKNOWN_PIDNS_LAST    bpfEvidenceKnown = 131072
+	bpfEvidenceKnownKNOWN_MM            bpfEvidenceKnown = 262144
 )
 
 type bpfFact uint32
@@ -106,38 +110,44 @@ const (
 	bpfFactFACT_NS_INIT                 bpfFact = 25
 	bpfFactFACT_HANDLERS_CLEARED        bpfFact = 26
 	bpfFactFACT_IN_TARGET_CGROUP        bpfFact = 27
-	bpfFactFACT_CREATOR_FOREIGN_PID_NS  bpfFact = 28
-	bpfFactFACT_CREATOR_FOREIGN_TIME_NS bpfFact = 29
-	bpfFactFACT_CREATOR_PTRACED         bpfFact = 30
-	bpfFactFACT_CREATOR_NS_INIT         bpfFact = 31
-	bpfFactFACT_CREATOR_AUTOREAP        bpfFact = 32
-	bpfFactFACT_MAX                     bpfFact = 33
+	bpfFactFACT_IN_PID_NS_FOR_CHILDREN  bpfFact = 28
+	bpfFactFACT_IN_TIME_NS_FOR_CHILDREN bpfFact = 29
+	bpfFactFACT_USER_NS_NESTED          bpfFact = 30
+	bpfFactFACT_TRACED_ALIKE            bpfFact = 31
+	bpfFactFACT_CREATOR_FOREIGN_PID_NS  bpfFact = 32
+	bpfFactFACT_CREATOR_FOREIGN_TIME_NS bpfFact = 33
+	bpfFactFACT_CREATOR_PTRACED         bpfFact = 34
+	bpfFactFACT_CREATOR_NS_INIT         bpfFact = 35
+	bpfFactFACT_CREATOR_AUTOREAP        bpfFact = 36
+	bpfFactFACT_MAX                     bpfFact = 37
 )
 
 type bpfHave uint32
 
 const (
-	bpfHaveHAVE_FLAGS         bpfHave = 1
-	bpfHaveHAVE_EXIT_SIGNAL   bpfHave = 2
-	bpfHaveHAVE_STACK         bpfHave = 4
-	bpfHaveHAVE_STACK_SIZE    bpfHave = 8
-	bpfHaveHAVE_PARENT_TIDPTR bpfHave = 16
-	bpfHaveHAVE_CHILD_TIDPTR  bpfHave = 32
-	bpfHaveHAVE_TLS           bpfHave = 64
-	bpfHaveHAVE_PIDFD         bpfHave = 128
-	bpfHaveHAVE_SET_TID       bpfHave = 256
-	bpfHaveHAVE_CGROUP_FD     bpfHave = 512
-	bpfHaveHAVE_FN            bpfHave = 1024
-	bpfHaveHAVE_DURATION      bpfHave = 2048
-	bpfHaveHAVE_CHILD         bpfHave = 4096
-	bpfHaveHAVE_CHILD_TLS     bpfHave = 8192
-	bpfHaveHAVE_CGROUP        bpfHave = 16384
-	bpfHaveHAVE_CHILD_CGROUP  bpfHave = 32768
-	bpfHaveHAVE_START_TIME    bpfHave = 65536
-	bpfHaveHAVE_NAMESPACES    bpfHave = 131072
-	bpfHaveHAVE_REREAD        bpfHave = 262144
-	bpfHaveHAVE_CHILD_DETAILS bpfHave = 524288
-	bpfHaveHAVE_STAGES        bpfHave = 1048576
+	bpfHaveHAVE_FLAGS           bpfHave = 1
+	bpfHaveHAVE_EXIT_SIGNAL     bpfHave = 2
+	bpfHaveHAVE_STACK           bpfHave = 4
+	bpfHaveHAVE_STACK_SIZE      bpfHave = 8
+	bpfHaveHAVE_PARENT_TIDPTR   bpfHave = 16
+	bpfHaveHAVE_CHILD_TIDPTR    bpfHave = 32
+	bpfHaveHAVE_TLS             bpfHave = 64
+	bpfHaveHAVE_PIDFD           bpfHave = 128
+	bpfHaveHAVE_SET_TID         bpfHave = 256
+	bpfHaveHAVE_CGROUP_FD       bpfHave = 512
+	bpfHaveHAVE_FN              bpfHave = 1024
+	bpfHaveHAVE_DURATION        bpfHave = 2048
+	bpfHaveHAVE_CHILD           bpfHave = 4096
+	bpfHaveHAVE_CHILD_TLS       bpfHave = 8192
+	bpfHaveHAVE_CGROUP          bpfHave = 16384
+	bpfHaveHAVE_CHILD_CGROUP    bpfHave = 32768
+	bpfHaveHAVE_START_TIME      bpfHave = 65536
+	bpfHaveHAVE_NAMESPACES      bpfHave = 131072
+	bpfHaveHAVE_REREAD          bpfHave = 262144
+	bpfHaveHAVE_CHILD_DETAILS   bpfHave = 524288
+	bpfHaveHAVE_STAGES          bpfHave = 1048576
+	bpfHaveHAVE_CREATOR_DETAILS bpfHave = 2097152
+	bpfHaveHAVE_LEADER          bpfHave = 4194304
 )
 
 type bpfInflight struct {
@@ -313,6 +323,7 @@ const (
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarMarkers                   = "markers"
+	bpfVarPageSize                  = "page_size"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
 	bpfVarTellResumed               = "tell_resumed"
@@ -445,6 +456,7 @@ type bpfVariableSpecs struct {
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	Markers             *ebpf.VariableSpec `ebpf:"markers"`
+	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
 	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
@@ -545,6 +557,7 @@ type bpfVariables struct {
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	Markers             *ebpf.Variable `ebpf:"markers"`
+	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`
 	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`

@@ -24,6 +24,7 @@ var haveNames = map[string]decode.Have{
 	"cgroup": decode.HaveCgroup, "child_cgroup": decode.HaveChildCgroup,
 	"start_time": decode.HaveStartTime, "namespaces": decode.HaveNamespaces, "reread": decode.HaveReread,
 	"child_details": decode.HaveChildDetails, "stages": decode.HaveStages,
+	"creator_details": decode.HaveCreatorDetails, "leader": decode.HaveLeader,
 }
 
 // knownNames are the parts of the evidence by their names in bpf/event.h.
@@ -33,6 +34,7 @@ var knownNames = map[string]uint64{
 	"unmapped": uint64(decode.KnownUnmapped), "memory": uint64(decode.KnownMemory), "args": uint64(decode.KnownArgs),
 	"target": uint64(decode.KnownTarget), "parent_chain": uint64(decode.KnownParentChain),
 	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid), "sender": uint64(decode.KnownSender), "pgtables": uint64(decode.KnownPgtables),
+	"reset": uint64(decode.KnownReset), "target_access": uint64(decode.KnownTargetAccess), "pidns_last": uint64(decode.KnownPidnsLast), "mm": uint64(decode.KnownMM),
 }
 
 // enums are the tables of Go that mirror an enum of C.

@@ -42,6 +42,7 @@ func forEachObject(t *testing.T, test func(*testing.T, *btf.Spec)) {
 var goWords = map[string]string{
 	"id": "ID", "uid": "UID", "gid": "GID", "ppid": "PPid", "ptid": "PTid", "cpu": "CPU",
 	"fd": "FD", "tls": "TLS", "ns": "NS", "euid": "EUID", "fs": "FS",
+	"fsuid": "FSUID", "mm": "MM",
 }
 
 // goName is the field of decode.Record for a member of struct event.

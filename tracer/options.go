@@ -21,8 +21,11 @@ const (
 	// treeSize bounds the tree of followed processes: its members are live processes.
 	// What does not fit is counted.
 	treeSize = 1 << 16
-	// inflightSize bounds the creations that are inside copy_process at one time.
-	inflightSize = 1 << 12
+	// inflightMin and inflightPerCPU bound the creations that are inside copy_process at one
+	// time. An LRU map hands free entries to each CPU by the hundred and evicts where one
+	// finds none, so that it has to grow with their number.
+	inflightMin    = 1 << 12
+	inflightPerCPU = 1 << 8
 	// The reader is woken when one part in so many of the buffer is unread.
 	wakeShare = 8
 )
@@ -70,6 +73,8 @@ type Options struct {
 
 	census *CensusOptions // count instead of recording; see [NewCensus]
 }
+
+func inflightSizeFor(cpus int) uint32 { return uint32(max(inflightMin, inflightPerCPU*cpus)) }
 
 // follows says whether processes are added to the tree while tracing.
 func (o *Options) follows() bool { return o.Launch || o.Follow }

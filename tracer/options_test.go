@@ -41,6 +41,15 @@ func TestBufferIsPages(t *testing.T) {
 	}
 }
 
+// TestInflightSize: a machine with many CPUs evicts no entry that is in use.
+func TestInflightSize(t *testing.T) {
+	for cpus, want := range map[int]uint32{1: 4096, 16: 4096, 256: 65536} {
+		if got := inflightSizeFor(cpus); got != want {
+			t.Errorf("%d CPUs: %d, want %d", cpus, got, want)
+		}
+	}
+}
+
 func TestWakeBytes(t *testing.T) {
 	if n := (&Options{}).wakeBytes(4096); n == 0 || n >= 4096 {
 		t.Errorf("the reader of a small buffer is woken at %d bytes", n)

@@ -143,6 +143,11 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 	if err != nil {
 		return err
 	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("counting CPUs: %w", err)
+	}
+	inflightSize := inflightSizeFor(cpus)
 	for name, size := range map[string]uint32{
 		"events": buffer,
 		"tree":   max(treeSize*b2u(o.follows()), uint32(len(o.Pids)), 1),
@@ -181,6 +186,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 
 		"launcher_pid_ns":       launcherNS,
 		"seccomp_has_parameter": seccompHasParameter(kernel),
+		"page_size":             uint64(os.Getpagesize()),
 		"wake_bytes":            o.wakeBytes(buffer),
 	} {
 		if err := spec.Variables[name].Set(value); err != nil {

@@ -3,6 +3,7 @@
 package tracer
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -16,6 +17,13 @@ import (
 	"github.com/forktrace/forktrace/docs"
 	"github.com/forktrace/forktrace/internal/testkit"
 )
+
+// everywhere are programs that every kernel's verifier must accept: those of failures, which
+// have but one form.
+var everywhere = []string{
+	"copy_process_fexit", "copy_process_kretprobe", "kernel_clone_fexit", "kernel_clone_kretprobe", "clone3_fexit",
+	"clone3_kretprobe", "secure_computing_fexit", "secure_computing_kretprobe", "syscalls_sys_exit", "sys_exit",
+}
 
 // TestVerifierCost prints how many instructions the verifier processes for each program
 // that this kernel loads, so that growth is seen; a program near the limit of a million
@@ -34,6 +42,10 @@ func TestVerifierCost(t *testing.T) {
 			continue
 		}
 		link, p, err := k.try(h)
+		var refused *ebpf.VerifierError
+		if slices.Contains(everywhere, h.Program) && errors.As(err, &refused) {
+			t.Errorf("%s: %v", h.Program, refused)
+		}
 		if err != nil {
 			continue // not on this kernel, which doctor tells
 		}

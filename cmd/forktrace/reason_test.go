@@ -247,3 +247,47 @@ func TestTwoLimits(t *testing.T) {
 		}
 	}
 }
+
+// TestResetOnFork: a creator under SCHED_DEADLINE whose children are ordinary is refused by
+// the limit alone.
+func TestResetOnFork(t *testing.T) {
+	testkit.NeedRoot(t)
+	dir, path := newPidsCgroup(t)
+	inner := filepath.Join(dir, "inner")
+	limitPids(t, inner, "1")
+	r := testkit.New(t, "-x", "--", "sh", "-c", "echo $$ >"+filepath.Join(inner, "cgroup.procs")+"; exec "+testkit.Creations(t)+" reset-on-fork")
+	r.Launch(t)
+	if r.Wait(t) == 77 {
+		t.Skip("needs: SCHED_DEADLINE: it cannot be had here")
+	}
+	events := r.Events(t).Creations
+	if len(events) == 0 {
+		t.Fatalf("nothing was refused\n%s%s", &r.Stdout, &r.Stderr)
+	}
+	for _, e := range events {
+		if e.Reason == nil || e.Reason.ID != "pids-limit" {
+			t.Errorf("reason %+v of %s, evidence %v", e.Reason, path, e.Evidence)
+		}
+	}
+}
+
+// TestCrowdedUser: where others of the user end while an attempt fails, its limit is named,
+// or remains among the candidates, whatever the count is by then.
+func TestCrowdedUser(t *testing.T) {
+	testkit.NeedRoot(t)
+	_, s := testkit.TraceCreations(t, []string{"-x"}, "crowd")
+	refused := 0
+	for i := range s.Creations {
+		e := &s.Creations[i]
+		if e.Errno == nil || *e.Errno != "EAGAIN" {
+			continue
+		}
+		refused++
+		if e.Reason.ID != "nproc-limit" && !slices.Contains(e.Reason.Candidates, "nproc-limit") {
+			t.Errorf("reason %+v, evidence %v", e.Reason, e.Evidence)
+		}
+	}
+	if refused == 0 {
+		t.Skip("needs: several processors: no attempt met another's end")
+	}
+}

@@ -85,7 +85,6 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 		{&cgroups.Memory, func() (*host.Cgroups, error) { return host.OpenController("memory") }},
 	} {
 		if c, err := h.open(); err == nil { // else paths stay unknown
-			cgroups.PidsV2 = cgroups.PidsV2 || len(s.cgroups) == 1 && c.Root() == s.cgroups[0].Root()
 			s.cgroups, *h.path = append(s.cgroups, c), c.Path
 		}
 	}
@@ -134,7 +133,7 @@ func (s *stream) Creation(r *decode.Record) error {
 			return err
 		}
 	}
-	if s.failedOnly && r.Errno().IsRestart() && s.errnos == nil {
+	if s.failedOnly && r.Restarted() && s.errnos == nil {
 		return nil
 	}
 	if s.errnos != nil && !slices.Contains(s.errnos, r.Errno()) {

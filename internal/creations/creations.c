@@ -15,6 +15,8 @@
  *	creations memory-limit USAGE LIMIT
  *	                             one attempt in a memory cgroup, whose files these are, without room
  *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
+ *	creations reset-on-fork      one attempt under SCHED_DEADLINE with reset-on-fork; status 77: not here
+ *	creations crowd              processes of a user who has as many as he may fork and end
  *	creations fallback           a clone3 that a filter refuses, and the clone in its place
  *	creations livelock N         one attempt that a signal interrupts N times
  *	creations bench-fork N | bench-thread N | bench-getppid N
@@ -84,6 +86,10 @@ int main(int argc, char **argv)
 		return run_memory_limit(argv[2], argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "limited-user"))
 		return run_limited_user();
+	if (argc == 2 && !strcmp(argv[1], "reset-on-fork"))
+		return run_reset_on_fork();
+	if (argc == 2 && !strcmp(argv[1], "crowd"))
+		return run_crowd();
 	if (argc == 2 && !strcmp(argv[1], "fallback"))
 		return run_fallback();
 	if (argc == 3 && !strcmp(argv[1], "livelock"))
@@ -95,7 +101,7 @@ int main(int argc, char **argv)
 	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | "
 			"containers DEPTH | kernel | "
 			"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
-			"limited-user | fallback | livelock N | "
+			"limited-user | reset-on-fork | crowd | fallback | livelock N | "
 			"bench-KIND N | storm NAME N SECONDS [PID_MAX] | seccomp-bpf CMD...\n");
 	return 2;
 }

@@ -107,6 +107,10 @@ int run_reason_cases(const struct reason_case *cases, unsigned n);
 int write_file(const char *file, const char *text);
 /* becomes a user without privileges */
 int ordinary_user(void);
+/* becomes one whose RLIMIT_NPROC is reached */
+int no_processes_left(void);
+/* comes under SCHED_DEADLINE, with SCHED_FLAG_* */
+int deadline(uint64_t flags);
 /* goes on as the first process of a new pid namespace; the one before waits for it */
 int as_init(void);
 int run_reasons(void);
@@ -116,7 +120,12 @@ int run_containers(const char *self, int depth);
 int run_machine_reasons(void);
 int run_pid_exhausted(void);
 int run_memory_limit(const char *usage, const char *limit);
+/* limited.c: single attempts in a cgroup that is full */
+#define NOT_HERE 77 /* exit status: what it takes cannot be had */
 int run_limited_user(void);
+int run_reset_on_fork(void);
+/* crowd.c */
+int run_crowd(void);
 /* attempts.c */
 int run_fallback(void);
 int run_livelock(long n);

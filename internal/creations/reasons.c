@@ -43,7 +43,7 @@ static int foreign_timens(void)
 	return unshare(CLONE_NEWTIME);
 }
 
-static int deadline(void)
+int deadline(uint64_t flags)
 {
 	struct {
 		uint32_t size, policy;
@@ -51,9 +51,19 @@ static int deadline(void)
 		int32_t nice;
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
-	} a = {.size = 48, .policy = 6, .runtime = 1000000, .deadline = 100000000, .period = 100000000};
+	} a = {.size = 48,
+	       .policy = 6,
+	       .flags = flags,
+	       .runtime = 1000000,
+	       .deadline = 100000000,
+	       .period = 100000000};
 
 	return syscall(SYS_sched_setattr, 0, &a, 0);
+}
+
+static int under_deadline(void)
+{
+	return deadline(0);
 }
 
 static int in_chroot(void)
@@ -66,7 +76,7 @@ int ordinary_user(void)
 	return setgid(ORDINARY_USER) || setuid(ORDINARY_USER);
 }
 
-static int no_processes_left(void)
+int no_processes_left(void)
 {
 	struct rlimit none = {1, 1};
 
@@ -246,6 +256,17 @@ static int open_target(const char *below)
 	return fd < 0 || dup2(fd, TARGET_FD) < 0;
 }
 
+/* A file of a cgroup, which is no cgroup. */
+static int cgroup_file(void)
+{
+	int fd;
+
+	if (mkdir(cgroup_path(getpid(), ""), 0755))
+		return -1;
+	fd = open(cgroup_path(getpid(), "/cgroup.procs"), O_RDONLY);
+	return fd < 0 || dup2(fd, TARGET_FD) < 0;
+}
+
 static int removed_cgroup(void)
 {
 	return mkdir(cgroup_path(getpid(), ""), 0755) || open_target("") || rmdir(cgroup_path(getpid(), ""));
@@ -329,6 +350,7 @@ static const struct reason_case reason_cases[] = {
      {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)any, .set_tid_size = 1},
      EPERM},
     {"into-cgroup-bad-fd", NULL, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = 1000}, EBADF},
+    {"into-cgroup-bad-fd", cgroup_file, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD}, EBADF},
     {"pidfd-put-fault", NULL, {SYS_clone, CLONE_PIDFD, SIGCHLD, .bad_pidfd = 1}, EFAULT},
     {"pidfd-no-fd", no_descriptors_left, {SYS_clone, CLONE_PIDFD, SIGCHLD}, EMFILE},
     {"ns-needs-admin", ordinary_user, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, EPERM},
@@ -336,7 +358,7 @@ static const struct reason_case reason_cases[] = {
     {"nproc-limit", none_left_above, {SYS_clone, 0, SIGCHLD}, EAGAIN, "RLIMIT_NPROC of each user namespace"},
     {"pidns-dead", dead_pidns, {SYS_clone, 0, SIGCHLD}, ENOMEM},
     {"thread-foreign-pidns", foreign_pidns, {SYS_clone, THREAD, 0}, EINVAL},
-    {"sched-deadline", deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+    {"sched-deadline", under_deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},
     {"userns-chroot", in_chroot, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},
     {"userns-unmapped", unmapped, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},
     {"userns-quota", without_user, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, ENOSPC},
@@ -461,13 +483,6 @@ static void attempt(const struct reason_case *c)
 	if (c->hold)
 		usleep(HOLD_US);
 	_exit(0);
-}
-
-int run_limited_user(void)
-{
-	struct raw r = {SYS_clone, 0, SIGCHLD};
-
-	return no_processes_left() || raw_create(&r) != -EAGAIN;
 }
 
 int run_reason_cases(const struct reason_case *cases, unsigned n)

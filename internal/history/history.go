@@ -73,7 +73,7 @@ func (h *History) Add(r *decode.Record) (m Meaning) {
 	refused := r.Entry == decode.EntryClone3 && (errno == decode.ENOSYS || errno == decode.EPERM)
 	t := h.threads[r.Tid]
 	if t == nil {
-		if !refused && !errno.IsRestart() {
+		if !refused && !r.Restarted() {
 			return m
 		}
 		t = h.remember(r.Tid)
@@ -85,7 +85,7 @@ func (h *History) Add(r *decode.Record) (m Meaning) {
 	if refused {
 		t.refusedAt, t.refused = r.Time, errno
 	}
-	if errno.IsRestart() {
+	if r.Restarted() {
 		m.Folded = h.restarted(t, r)
 		return m
 	}

@@ -17,8 +17,9 @@ import (
 
 // System tells what holds for every creator of this machine. Not safe for concurrent use.
 type System struct {
-	now  decode.System
-	read map[decode.Errno]time.Time // when what an error depends on was read
+	now     decode.System
+	read    map[decode.Errno]time.Time // when what an error depends on was read
+	modules []string                   // active security modules, nil if that is not known
 }
 
 // systemAge is how old numbers that change may be.
@@ -36,7 +37,7 @@ var notBuilt = []struct {
 // NewSystem reads what does not change, for a kernel with these traits. What cannot be read
 // stays unknown.
 func NewSystem(traits decode.Traits) *System {
-	s := &System{read: map[decode.Errno]time.Time{}}
+	s := &System{read: map[decode.Errno]time.Time{}, modules: modules(modulesFile)}
 	s.now.Traits = traits
 	s.now.PageSize = uint64(os.Getpagesize())
 	s.now.TaskSize = taskSize()
@@ -106,6 +107,13 @@ func (s *System) For(r *decode.Record) *decode.System {
 		s.read[errno] = time.Now()
 		read(&s.now)
 	}
+	state := decode.State{Known: s.now.Known, True: s.now.True}
+	judgeModules(&state, s.modules, errno)
+	if time.Since(s.read[0]) > systemAge {
+		s.read[0] = time.Now()
+		judgeSchedExt(&state, schedExtFile)
+	}
+	s.now.Known, s.now.True = state.Known, state.True
 	return &s.now
 }
 

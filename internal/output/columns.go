@@ -108,7 +108,7 @@ func appendResult(_ *Text, dst []byte, r *decode.Record) []byte {
 	if !r.Failed() {
 		return strconv.AppendInt(dst, int64(r.Result), 10)
 	}
-	if r.Errno().IsRestart() {
+	if r.Restarted() {
 		return append(dst, "restarted"...)
 	}
 	return decode.AppendErrno(append(dst, "✗ "...), r.Errno())
@@ -119,11 +119,11 @@ func appendResult(_ *Text, dst []byte, r *decode.Record) []byte {
 func appendFlagsAndSignal(t *Text, dst []byte, r *decode.Record) []byte {
 	at := len(dst)
 	if r.Have&decode.HaveFlags != 0 && r.Flags != 0 {
-		style := decode.StyleBrief
 		if t.opts.Verbose {
-			style = decode.StyleShort
+			dst = decode.AppendFlags(dst, r.Flags, decode.StyleShort)
+		} else {
+			dst = decode.AppendFlagsWith(dst, r.Flags, decode.StyleBrief, t.blamed())
 		}
-		dst = decode.AppendFlags(dst, r.Flags, style)
 	}
 	if r.Have&decode.HaveExitSignal != 0 && unusualSignal(r) {
 		if len(dst) > at {
@@ -137,6 +137,14 @@ func appendFlagsAndSignal(t *Text, dst []byte, r *decode.Record) []byte {
 		}
 	}
 	return dst
+}
+
+// blamed are the flags that the reason of a failure speaks of.
+func (t *Text) blamed() uint64 {
+	if rule := t.reason.Rule; rule != nil {
+		return rule.All | rule.Any
+	}
+	return 0
 }
 
 // unusualSignal says whether the exit signal is worth a word: threads have none, and

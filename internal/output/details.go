@@ -67,6 +67,10 @@ func (t *Text) appendDetails(dst []byte, r *decode.Record) []byte {
 }
 
 func appendChildDetails(dst []byte, r *decode.Record) []byte {
+	if r.Have&decode.HaveChildDetails != 0 {
+		dst = strconv.AppendUint(append(dst, " child_ppid="...), uint64(r.ChildPPid), 10)
+		dst = strconv.AppendUint(append(dst, " child_ptid="...), uint64(r.ChildPTid), 10)
+	}
 	if r.ChildLevel > 0 && r.Have&decode.HaveChildDetails != 0 {
 		dst = append(dst, " ns_pids="...)
 		for i := range nsPids(r) {

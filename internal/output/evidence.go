@@ -14,6 +14,8 @@ type evidenceField struct {
 	known decode.Known
 	value func(*decode.Evidence) uint64
 	none  uint64 // what the kernel has where there is no limit, or less; 0: it is no limit
+
+	zeroless bool // 0 says nothing: not counted on all kernels
 }
 
 // What stands for no limit.
@@ -26,7 +28,7 @@ const (
 // of is the number; ok is false where it is not known, or there is no limit.
 func (f *evidenceField) of(e *decode.Evidence) (v uint64, ok bool) {
 	v = f.value(e)
-	if f.name == "memory_failcnt" && v == 0 { // not counted on all kernels: 0 says nothing
+	if v == 0 && f.zeroless {
 		return 0, false
 	}
 	return v, e.Known&f.known != 0 && (f.none == 0 || v < f.none)
@@ -34,34 +36,40 @@ func (f *evidenceField) of(e *decode.Evidence) (v uint64, ok bool) {
 
 // evidenceFields in the order of kernel-facts D. Counts are of a moment after the refusal.
 var evidenceFields = []evidenceField{
-	{"nproc_count", decode.KnownNproc, func(e *decode.Evidence) uint64 { return uint64(e.NprocCount) }, 0},
-	{"nproc_limit", decode.KnownNproc, func(e *decode.Evidence) uint64 { return e.NprocLimit }, noRlimit},
-	{"nproc_up", decode.KnownNproc, func(e *decode.Evidence) uint64 { return uint64(e.NprocUp) }, 0},
-	{"pids_cgroup_id", decode.KnownPids, func(e *decode.Evidence) uint64 { return e.PidsCgroup }, 0},
-	{"pids_count", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsCount) }, 0},
-	{"pids_limit", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsLimit) }, noPids},
-	{"pids_up", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsUp) }, 0},
-	{"pid_ns_for_children", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.Pidns) }, 0},
-	{"pid_ns_level", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsLevel) }, 0},
-	{"pid_ns_used", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsAllocated &^ (1 << 31)) }, 0},
-	{"user_ns_level", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.UserLevel) }, 0},
-	{"euid", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.EUID) }, 0},
-	{"policy", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.Policy) }, 0},
-	{"seccomp_mode", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.SeccompMode) }, 0},
-	{"memory_cgroup_id", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryCgroup }, 0},
-	{"memory_usage_pages", decode.KnownMemory, func(e *decode.Evidence) uint64 { return uint64(e.MemoryUsage) }, 0},
-	{"memory_limit_pages", decode.KnownMemory, func(e *decode.Evidence) uint64 { return uint64(e.MemoryLimit) }, noPages},
-	{"pgtables_bytes", decode.KnownPgtables, func(e *decode.Evidence) uint64 { return e.PgtablesBytes }, 0},
-	{"memory_failcnt", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryFailcnt }, 0},
-	{"nofile_limit", decode.KnownFiles, func(e *decode.Evidence) uint64 { return e.NofileLimit }, noRlimit},
-	{"clone_args_size", decode.KnownArgs, func(e *decode.Evidence) uint64 { return e.ArgsSize }, 0},
+	{"nproc_count", decode.KnownNproc, func(e *decode.Evidence) uint64 { return uint64(e.NprocCount) }, 0, false},
+	{"nproc_limit", decode.KnownNproc, func(e *decode.Evidence) uint64 { return e.NprocLimit }, noRlimit, false},
+	{"nproc_up", decode.KnownNproc, func(e *decode.Evidence) uint64 { return uint64(e.NprocUp) }, 0, false},
+	{"pids_cgroup_id", decode.KnownPids, func(e *decode.Evidence) uint64 { return e.PidsCgroup }, 0, false},
+	{"pids_count", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsCount) }, 0, false},
+	{"pids_limit", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsLimit) }, noPids, false},
+	{"pids_up", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsUp) }, 0, false},
+	{"pid_ns_for_children", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.Pidns) }, 0, false},
+	{"pid_ns_level", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsLevel) }, 0, false},
+	{"pid_ns_used", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsAllocated &^ (1 << 31)) }, 0, false},
+	{"pid_ns_max", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsMax) }, 0, true}, // a sysctl before 6.14
+	{"pid_ns_last", decode.KnownPidnsLast, func(e *decode.Evidence) uint64 { return uint64(e.PidnsLast) }, 0, false},
+	{"user_ns_level", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.UserLevel) }, 0, false},
+	{"euid", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.EUID) }, 0, false},
+	{"policy", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.Policy) }, 0, false},
+	{"seccomp_mode", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.SeccompMode) }, 0, false},
+	{"memory_cgroup_id", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryCgroup }, 0, false},
+	{"memory_usage_pages", decode.KnownMemory, func(e *decode.Evidence) uint64 { return uint64(e.MemoryUsage) }, 0, false},
+	{"memory_limit_pages", decode.KnownMemory, func(e *decode.Evidence) uint64 { return uint64(e.MemoryLimit) }, noPages, false},
+	{"pgtables_bytes", decode.KnownPgtables, func(e *decode.Evidence) uint64 { return e.PgtablesBytes }, 0, false},
+	{"memory_failcnt", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryFailcnt }, 0, true},
+	{"nofile_limit", decode.KnownFiles, func(e *decode.Evidence) uint64 { return e.NofileLimit }, noRlimit, false},
+	{"max_fds", decode.KnownFiles, func(e *decode.Evidence) uint64 { return uint64(e.MaxFds) }, 0, false},
+	{"fsuid", decode.KnownTargetAccess, func(e *decode.Evidence) uint64 { return uint64(e.FSUID) }, 0, false},
+	{"target_owner", decode.KnownTargetAccess, func(e *decode.Evidence) uint64 { return uint64(e.TargetOwner) }, 0, false},
+	{"target_mode", decode.KnownTargetAccess, func(e *decode.Evidence) uint64 { return uint64(e.TargetMode) }, 0, false},
+	{"clone_args_size", decode.KnownArgs, func(e *decode.Evidence) uint64 { return e.ArgsSize }, 0, false},
 }
 
 // evidenceSets are sets of bits: capabilities and signals.
 var evidenceSets = []evidenceField{
-	{"cap_effective", decode.KnownCreator, func(e *decode.Evidence) uint64 { return e.CapEffective }, 0},
-	{"pending", decode.KnownSignals, func(e *decode.Evidence) uint64 { return e.Pending }, 0},
-	{"blocked", decode.KnownSignals, func(e *decode.Evidence) uint64 { return e.Blocked }, 0},
+	{"cap_effective", decode.KnownCreator, func(e *decode.Evidence) uint64 { return e.CapEffective }, 0, false},
+	{"pending", decode.KnownSignals, func(e *decode.Evidence) uint64 { return e.Pending }, 0, false},
+	{"blocked", decode.KnownSignals, func(e *decode.Evidence) uint64 { return e.Blocked }, 0, false},
 }
 
 // evidenceFacts hold or do not.
@@ -74,6 +82,9 @@ var evidenceFacts = []struct {
 	{"pid_ns_init", decode.KnownPidns, func(e *decode.Evidence) bool { return e.PidnsInit }},
 	{"chrooted", decode.KnownChroot, func(e *decode.Evidence) bool { return e.Chrooted }},
 	{"unmapped", decode.KnownUnmapped, func(e *decode.Evidence) bool { return e.Unmapped }},
+	{"fs_in_exec", decode.KnownCreator, func(e *decode.Evidence) bool { return e.FSInExec }},
+	{"reset_on_fork", decode.KnownReset, func(e *decode.Evidence) bool { return e.ResetOnFork }},
+	{"target_bad", decode.KnownTarget, func(e *decode.Evidence) bool { return e.TargetBad }},
 }
 
 func (j *JSON) appendEvidence(o *object, r *decode.Record) {
@@ -98,11 +109,8 @@ func (j *JSON) appendEvidence(o *object, r *decode.Record) {
 			o.hex(f.name, f.value(e))
 		}
 	}
-	if s := j.reasons.ctx.System; r.Errno() == decode.ENOMEM && s != nil && s.CommitLimit != 0 {
-		o.uint("overcommit_memory", uint64(s.Overcommit))
-		o.uint("committed_kb", s.Committed)
-		o.uint("commit_limit_kb", s.CommitLimit)
-	}
+	j.appendChains(o, e)
+	appendLater(o, j.reasons.ctx.System, r.Errno())
 	appendSender(o, e)
 	for _, f := range evidenceFacts {
 		if e.Known&f.known != 0 {
@@ -142,6 +150,7 @@ func (t *Text) appendEvidence(dst []byte, r *decode.Record) []byte {
 			dst = append(append(dst, ' '), f.name...)
 		}
 	}
+	dst = t.appendLimits(dst, r)
 	dst = t.endLine(dst, start, true)
 	if t.opts.Color {
 		dst = append(dst[:len(dst)-1], colorReset+"\n"...)

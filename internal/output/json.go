@@ -66,11 +66,18 @@ func (j *JSON) Creation(r *decode.Record) error {
 	if r.Have&decode.HaveChild != 0 {
 		j.appendChild(&o, r)
 	}
-	appendOutcome(&o, r)
+	reason, known := j.reasons.of(r)
+	o.int("result", int64(r.Result))
+	if r.Failed() {
+		j.appendError(&o, r, &reason, known)
+	}
+	appendLayer(&o, r)
 	if j.Fallback != nil {
 		appendFallback(&o, j.Fallback())
 	}
-	j.appendReason(&o, r)
+	if known {
+		j.appendReason(&o, r, &reason)
+	}
 	if r.FactsKnown != 0 && !r.Failed() {
 		o.child("shares")
 		appendFacts(&o, r, decode.FactShared)
@@ -165,6 +172,13 @@ func (j *JSON) appendCreator(o *object, r *decode.Record) {
 		o.uint("user_ns", uint64(r.UserNS))
 		o.uint("mnt_ns", uint64(r.MntNS))
 	}
+	if r.Have&decode.HaveCreatorDetails != 0 {
+		o.uint("ns_level", uint64(r.CreatorLevel))
+		o.hex("cap_effective", r.CapEffective)
+	}
+	if r.Have&decode.HaveLeader != 0 {
+		o.signal("leader_exit_signal", r.LeaderSignal)
+	}
 	appendFacts(o, r, decode.FactOfCreator)
 	o.close()
 }
@@ -175,6 +189,7 @@ func (j *JSON) appendChild(o *object, r *decode.Record) {
 	o.uint("tid", uint64(r.Result))
 	if r.Have&decode.HaveChildDetails != 0 {
 		o.uint("ppid", uint64(r.ChildPPid))
+		o.uint("ptid", uint64(r.ChildPTid))
 		o.key("ns_pids")
 		o.buf = append(o.buf, '[')
 		for i := range nsPids(r) {
@@ -221,14 +236,20 @@ func (j *JSON) appendCgroup(o *object, id uint64, known bool) {
 	}
 }
 
-func appendOutcome(o *object, r *decode.Record) {
-	o.int("result", int64(r.Result))
-	if r.Failed() {
-		o.key("errno")
-		o.buf = append(decode.AppendErrno(append(o.buf, '"'), r.Errno()), '"')
-		o.some = true
+// appendError adds the error and what it means: where reasons are looked for, what the
+// reason says.
+func (j *JSON) appendError(o *object, r *decode.Record, reason *decode.Reason, known bool) {
+	o.key("errno")
+	o.buf = append(decode.AppendErrno(append(o.buf, '"'), r.Errno()), '"')
+	if !known {
 		o.text("meaning", decode.FailureText(r))
+		return
 	}
+	o.key("meaning")
+	o.buf = appendJSONString(o.buf, j.reasons.sentence(r, reason))
+}
+
+func appendLayer(o *object, r *decode.Record) {
 	if r.Layer > decode.LayerNone {
 		o.text("layer", r.Layer.String())
 	}

@@ -8,7 +8,6 @@ import "github.com/forktrace/forktrace/decode"
 // controller and of the memory controller. Each may be nil.
 type Cgroups struct {
 	V2, Pids, Memory func(id uint64) (path string, ok bool)
-	PidsV2           bool // the pids controller is on the hierarchy of version 2
 }
 
 // SystemAt tells what holds for all creators at about the time of a failure.
@@ -22,12 +21,12 @@ type reasoner struct {
 }
 
 func newReasoner(at SystemAt, cgroups Cgroups, path func(dst []byte, path string) []byte) *reasoner {
-	return &reasoner{at: at, ctx: decode.ReasonContext{Cgroup: cgroups.V2, Pids: cgroups.Pids, Memory: cgroups.Memory, PidsV2: cgroups.PidsV2, Path: path}}
+	return &reasoner{at: at, ctx: decode.ReasonContext{Cgroup: cgroups.V2, Pids: cgroups.Pids, Memory: cgroups.Memory, Path: path}}
 }
 
 // of finds the reason of a failure; ok is false where none can be told.
 func (x *reasoner) of(r *decode.Record) (reason decode.Reason, ok bool) {
-	if x.at == nil || !r.Failed() || r.Errno().IsRestart() {
+	if x.at == nil || !r.Failed() || r.Restarted() {
 		return reason, false
 	}
 	x.ctx.System = x.at(r)
@@ -50,19 +49,15 @@ func (x *reasoner) fix(r *decode.Record, reason *decode.Reason) []byte {
 func safePath(dst []byte, path string) []byte { return AppendSafe(dst, []byte(path)) }
 
 // appendReason adds why an attempt failed, and what was read to tell it.
-func (j *JSON) appendReason(o *object, r *decode.Record) {
-	reason, ok := j.reasons.of(r)
-	if !ok {
-		return
-	}
+func (j *JSON) appendReason(o *object, r *decode.Record, reason *decode.Reason) {
 	o.child("reason")
 	if reason.Rule != nil {
 		o.text("id", reason.ID())
 	}
 	o.text("certainty", reason.Certainty.String())
 	o.key("text")
-	o.buf = appendJSONString(o.buf, j.reasons.sentence(r, &reason))
-	if fix := j.reasons.fix(r, &reason); len(fix) > 0 {
+	o.buf = appendJSONString(o.buf, j.reasons.sentence(r, reason))
+	if fix := j.reasons.fix(r, reason); len(fix) > 0 {
 		o.key("fix")
 		o.buf = appendJSONString(o.buf, fix)
 	}

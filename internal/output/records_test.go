@@ -53,12 +53,13 @@ var (
 	}()
 	nestedRecord = func() decode.Record { // all there is, and more levels than there is room for
 		r := threadRecord
-		r.Have, r.FactsKnown, r.Facts = 1<<21-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
+		r.Have, r.FactsKnown, r.Facts = 1<<23-1, 1<<len(decode.Facts)-1, 1<<decode.FactNSInit
 		r.Flags, r.ExitSignal, r.ChildExitSignal = decode.KnownFlags, 64, 0
 		r.SetTidSize, r.SetTid = 20, [decode.SetTidMax]int32{1, 2, 3, 4, 5, 6, 7, -8}
 		r.CgroupFD, r.CgroupID, r.ChildCgroupID, r.Fn, r.Pidfd, r.Duration = 3, 42, 7, 1<<63, 8, 123
 		r.ChildLevel, r.NSPids = 11, [decode.NSPidsMax]uint32{1300, 7, 6, 5, 4, 3, 2, 1}
 		r.PidNS, r.UserNS, r.MntNS, r.ChildPidNS = 4026531836, 4026531837, 4026531838, 4026531839
+		r.CapEffective, r.LeaderSignal, r.CreatorLevel = 1<<21, 17, 10
 		r.ChildSetChildTid, r.ChildClearChildTid, r.ChildTLS = 1, 2, 3
 		r.Duration = 90_000
 		for s := range decode.StageMax {

@@ -54,7 +54,7 @@ func (t *Tally) Add(r *decode.Record) {
 		}
 	}
 	switch {
-	case r.Errno().IsRestart(): // nothing came of it, and nothing failed
+	case r.Restarted(): // nothing came of it, and nothing failed
 	case r.Failed():
 		o.failed++
 	default:

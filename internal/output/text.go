@@ -38,6 +38,8 @@ type Text struct {
 	clock   Clock
 	before  uint64
 	reasons *reasoner
+	reason  decode.Reason // of the record that is being written, if there is one
+	known   bool
 	buf     []byte
 }
 
@@ -70,7 +72,8 @@ func (t *Text) Header() error {
 // Creation writes one record.
 func (t *Text) Creation(r *decode.Record) error {
 	line := len(t.buf)
-	failed := r.Failed() && !r.Errno().IsRestart()
+	t.reason, t.known = t.reasons.of(r)
+	failed := r.Failed() && !r.Restarted()
 	last := len(t.columns) - 1
 	for i := range t.columns {
 		c := &t.columns[i]
@@ -129,12 +132,12 @@ const reasonIndent = 4
 
 // appendFailure says why an attempt failed, how sure that is, and what would help.
 func (t *Text) appendFailure(r *decode.Record, line int) {
-	reason, ok := t.reasons.of(r)
-	if !ok {
+	reason := &t.reason
+	if !t.known {
 		t.buf = t.appendReason(t.buf, line, decode.FailureText(r))
 		return
 	}
-	sentence := t.reasons.sentence(r, &reason)
+	sentence := t.reasons.sentence(r, reason)
 	if reason.Certainty == decode.Deduced {
 		sentence = append(sentence, " (deduced)"...)
 	}
@@ -142,10 +145,11 @@ func (t *Text) appendFailure(r *decode.Record, line int) {
 	if t.opts.Verbose {
 		for _, c := range reason.List() {
 			t.buf = append(append(append(t.buf, "    "...), c.ID...), ": "...)
-			t.buf = append(append(t.buf, c.TellsApart()...), '\n')
+			t.buf = append(append(append(t.buf, c.Sentence...), ' '), c.TellsApart()...)
+			t.buf = append(t.buf, '\n')
 		}
 	}
-	if fix := t.reasons.fix(r, &reason); len(fix) > 0 {
+	if fix := t.reasons.fix(r, reason); len(fix) > 0 {
 		at := len(t.buf)
 		t.buf = append(append(t.buf, "    fix: "...), fix...)
 		t.buf = t.endLine(t.buf, at, t.opts.Verbose)

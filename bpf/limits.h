@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The limits that a failed attempt may have met: part of the evidence. */
+#ifndef FORKTRACE_LIMITS_H
+#define FORKTRACE_LIMITS_H
+
+#include "drift.h"
+#include "event.h"
+#include "target.h"
+#include <bpf/bpf_helpers.h>
+
+#define RLIMIT_NPROC 6
+
+/*
+ * A reader that the verifier checks once, by itself, and not again for each state in which
+ * it is called: loops and branches of several readers add up and do not multiply. Where a
+ * function of its own cannot take a pointer (before 5.12) the loader makes it a part of
+ * its callers (tracer/plan.go: try). `v` is never NULL, but up to 6.7 the verifier wants
+ * to see that it is not.
+ */
+#define READER __attribute__((noinline)) int
+
+/* Element of an array member, by an index that is only known at load time. */
+#define KELEMENT(into, p, member, index)                                                                     \
+	bpf_probe_read_kernel(                                                                               \
+	    &(into), sizeof(into),                                                                           \
+	    (void *)((__u64)(p) + bpf_core_field_offset(typeof(*(p)), member) + (index) * sizeof(__u64)))
+
+/*
+ * RLIMIT_NPROC (kernel/ucount.c: is_rlimit_overlimit): the creator's limit holds in its
+ * own user namespace; above, that which each namespace got when it was made.
+ */
+READER evidence_nproc(struct evidence *v, __u64 at)
+{
+	struct task_struct *c = (void *)at;
+	struct cred *cred = KREAD(c, real_cred);
+	struct signal_struct *signal = KREAD(c, signal);
+	__u64 limit = KREAD(signal, rlim[RLIMIT_NPROC].rlim_cur);
+	struct ucounts *ucounts = NULL;
+	struct user_namespace *ns;
+	bool rlimit, full = false;
+	__u32 index;
+
+	if (!v)
+		return 0;
+	if (bpf_core_field_exists(struct user_struct___processes, processes)) {
+		struct cred___user *owner = (void *)cred;
+		struct user_struct___processes *user = KREAD(owner, user);
+
+		v->nproc_count = KREAD(user, processes.counter);
+		v->nproc_limit = limit;
+		v->nproc_by_user = 1;
+		v->known |= KNOWN_NPROC;
+		return 0;
+	}
+	if (!bpf_core_field_exists(struct cred___ucounts, ucounts))
+		return 0;
+	rlimit = bpf_core_field_exists(struct ucounts___rlimit, rlimit);
+	index = rlimit ? bpf_core_enum_value(enum rlimit_type, UCOUNT_RLIMIT_NPROC)
+		       : bpf_core_enum_value(enum ucount_type___nproc, UCOUNT_RLIMIT_NPROC___5_14);
+	ucounts = KREAD((struct cred___ucounts *)cred, ucounts);
+	for (__u32 up = 0; up < USERNS_DEPTH && ucounts; up++) {
+		struct nproc_level *level = &v->nproc[up];
+		__s64 count = 0;
+
+		if (rlimit)
+			KELEMENT(count, (struct ucounts___rlimit *)ucounts, rlimit, index);
+		else
+			KELEMENT(count, (struct ucounts___ucount *)ucounts, ucount, index);
+		ns = KREAD((struct ucounts___rlimit *)ucounts, ns);
+		level->count = count;
+		level->limit = limit;
+		level->ns = KREAD(ns, ns.inum);
+		level->uid = KREAD((struct ucounts___rlimit *)ucounts, uid.val);
+		v->nproc_levels = up + 1;
+		if (!up || (!full && limit - count < v->nproc_limit - v->nproc_count)) {
+			v->nproc_count = count;
+			v->nproc_limit = limit;
+			v->nproc_up = up;
+		}
+		full |= count < 0 || (__u64)count >= limit;
+		if (rlimit)
+			KELEMENT(limit, (struct user_namespace___rlimit *)ns, rlimit_max, index);
+		else
+			KELEMENT(limit, (struct user_namespace___ucount *)ns, ucount_max, index);
+		ucounts = KREAD(ns, ucounts);
+	}
+	v->known |= KNOWN_NPROC;
+	return 0;
+}
+
+static __always_inline __u64 css_cgroup_id(struct cgroup_subsys_state *css)
+{
+	struct cgroup *cgroup = KREAD(css, cgroup);
+	struct kernfs_node *kn = KREAD(cgroup, kn);
+
+	return KREAD(kn, id);
+}
+
+/*
+ * pids.max of a cgroup and of all above it but the root, which has none and counts nothing.
+ * The css is the first member of struct pids_cgroup.
+ */
+READER evidence_pids(struct evidence *v, __u64 at)
+{
+	struct cgroup_subsys_state *css = (void *)at, *parent;
+	bool full = false;
+	__u32 up;
+
+	if (!v || !css)
+		return 0;
+	for (up = 0; up < CGROUP_DEPTH; up++) {
+		struct pids_cgroup *pids = (void *)css;
+		struct pids_level *level = &v->pids[up];
+
+		parent = KREAD(css, parent);
+		if (!parent)
+			break;
+		level->count = KREAD(pids, counter.counter);
+		level->limit = KREAD(pids, limit.counter);
+		level->cgroup = css_cgroup_id(css);
+		if (!up || (!full && level->limit - level->count < v->pids_limit - v->pids_count)) {
+			v->pids_count = level->count;
+			v->pids_limit = level->limit;
+			v->pids_up = up;
+			v->pids_cgroup = level->cgroup;
+		}
+		full |= level->count >= level->limit;
+		v->pids_levels = up + 1;
+		v->known |= KNOWN_PIDS;
+		css = parent;
+	}
+	if (up < CGROUP_DEPTH)
+		v->known |= KNOWN_PARENT_CHAIN;
+	return 0;
+}
+
+/* memory.max likewise: which cgroup has least left. */
+READER evidence_memory(struct evidence *v, __u64 at)
+{
+	struct cgroup_subsys_state *css = (void *)at;
+
+	if (!v)
+		return 0;
+	for (__u32 up = 0; up < MEMORY_DEPTH && css; up++) {
+		struct mem_cgroup *memcg = (void *)css;
+		__s64 usage = KREAD(memcg, memory.usage.counter);
+		__s64 limit = KREAD(memcg, memory.max);
+
+		if (!up || limit - usage < v->memory_limit - v->memory_usage) {
+			v->memory_usage = usage;
+			v->memory_limit = limit;
+			v->memory_failcnt = KREAD(memcg, memory.failcnt);
+			v->memory_cgroup = css_cgroup_id(css);
+		}
+		v->known |= KNOWN_MEMORY;
+		css = KREAD(css, parent);
+	}
+	return 0;
+}
+
+/* Who may move tasks into a cgroup: who may write its cgroup.procs. Without attributes of its own it is
+ * root's. */
+static __always_inline void evidence_target(struct evidence *v, struct cgroup *target, struct task_struct *c)
+{
+	struct kernfs_node *procs = KREAD(target, procs_file.kn);
+	struct kernfs_iattrs *attributes = KREAD(procs, iattr);
+	struct cred *cred = KREAD(c, cred);
+
+	if (!procs)
+		return;
+	v->target_mode = KREAD(procs, mode) & 07777;
+	v->target_owner = KREAD(attributes, ia_uid.val);
+	v->fsuid = KREAD(cred, fsuid.val);
+	v->known |= KNOWN_TARGET_ACCESS;
+}
+
+/* The cgroup that CLONE_INTO_CGROUP names, by the creator's file descriptor; NULL if it is none. */
+static __always_inline struct cgroup *target_cgroup(struct event *e, struct task_struct *c)
+{
+	struct evidence *v = &e->evidence;
+	struct kernfs_node *kn;
+
+	if (!(e->have & HAVE_CGROUP_FD))
+		return NULL;
+	kn = cgroup_node_at(c, e->cgroup_fd);
+	v->known |= KNOWN_TARGET;
+	v->target_bad = !kn;
+	if (kn)
+		evidence_target(v, KREAD(kn, priv), c);
+	return KREAD(kn, priv);
+}
+
+/* Of the cgroup that counts for the child: that which CLONE_INTO_CGROUP names, or the creator's. */
+static __always_inline void evidence_cgroups(struct event *e, struct task_struct *c)
+{
+	struct evidence *v = &e->evidence;
+	struct css_set *set = KREAD(c, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+	struct mm_struct *mm = KREAD(c, mm);
+
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
+		__u64 at = (__u64)set + bpf_core_field_offset(struct css_set, subsys);
+
+		if (e->flags & CLONE_INTO_CGROUP)
+			at = (__u64)target_cgroup(e, c) + bpf_core_field_offset(struct cgroup, subsys);
+		at += bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) * sizeof(css);
+		bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
+		evidence_pids(v, (__u64)css);
+	}
+	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {
+		css = NULL;
+		KELEMENT(css, set, subsys, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+		evidence_memory(v, (__u64)css);
+	}
+	if (mm) {
+		v->pgtables_bytes = KREAD(mm, pgtables_bytes.counter);
+		v->mm_alone = KREAD(mm, mm_users.counter) == 1;
+		v->known |= KNOWN_PGTABLES | KNOWN_MM;
+	}
+}
+
+#endif
