@@ -92,6 +92,15 @@ enum ucount_type___nproc {
 	UCOUNT_RLIMIT_NPROC___5_14,
 };
 
+/* 6.2: one context for all kinds of events */
+struct task_struct___perf {
+	void *perf_event_ctxp;
+};
+
+struct task_struct___perfs {
+	void *perf_event_ctxp[2];
+};
+
 /* 6.14: each pid namespace has its own */
 struct pid_namespace___max {
 	int pid_max;

@@ -143,6 +143,7 @@ enum evidence_known {
 	KNOWN_TARGET_ACCESS = 1 << 16, /* target_owner, target_mode, fsuid */
 	KNOWN_PIDNS_LAST = 1 << 17,    /* pidns_last */
 	KNOWN_MM = 1 << 18,	       /* mm_alone */
+	KNOWN_PERF = 1 << 19,	       /* perf_events */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -241,7 +242,8 @@ struct evidence {
 	__u32 fsuid;	    /* the creator's */
 	__u32 target_owner; /* of cgroup.procs of the cgroup that CLONE_INTO_CGROUP names */
 	__u16 target_mode;
-	__u16 pad;
+	__u8 perf_events; /* the creator has some, which its child may inherit */
+	__u8 pad;
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */

@@ -97,6 +97,24 @@ READER evidence_mapping(struct evidence *v, __u64 at)
 	return 0;
 }
 
+/* Whether the creator has perf events (kernel/events/core.c: perf_event_init_context). */
+READER evidence_perf(struct evidence *v, __u64 at)
+{
+	struct task_struct___perf *one = (void *)at;
+	struct task_struct___perfs *two = (void *)at;
+
+	if (!v)
+		return 0;
+	if (bpf_core_field_exists(one->perf_event_ctxp))
+		v->perf_events = KREAD(one, perf_event_ctxp) != NULL;
+	else if (bpf_core_field_exists(two->perf_event_ctxp))
+		v->perf_events = KREAD(two, perf_event_ctxp[0]) || KREAD(two, perf_event_ctxp[1]);
+	else
+		return 0;
+	v->known |= KNOWN_PERF;
+	return 0;
+}
+
 #define QUEUE_DEPTH 4 /* queued signals looked at, of the thread and of its process */
 
 /* Where a siginfo has si_pid and si_uid, if it was sent (include/uapi/asm-generic/siginfo.h, 64 bit). */
@@ -235,6 +253,7 @@ static __always_inline void read_evidence(struct event *e, struct task_struct *c
 	evidence_nproc(v, (__u64)c);
 	evidence_cgroups(e, c);
 	evidence_pidns(v, (__u64)c);
+	evidence_perf(v, (__u64)c);
 	evidence_chroot(v, (__u64)c);
 }
 

@@ -28,6 +28,7 @@ const (
 	KnownTargetAccess                   // TargetOwner, TargetMode, FSUID
 	KnownPidnsLast                      // PidnsLast
 	KnownMM                             // MMAlone
+	KnownPerf                           // PerfEvents
 )
 
 const (
@@ -104,6 +105,7 @@ type Evidence struct {
 	FSUID       uint32 // by which access to files is decided
 	TargetOwner uint32 // of cgroup.procs of the target of CLONE_INTO_CGROUP
 	TargetMode  uint16 // its permissions
+	PerfEvents  bool   // the creator has perf events, which its child may inherit (KnownPerf)
 }
 
 // How many levels of limits are looked at (bpf/event.h).
@@ -186,6 +188,7 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.FSUID = le.Uint32(w[580:])
 	e.TargetOwner = le.Uint32(w[584:])
 	e.TargetMode = le.Uint16(w[588:])
+	e.PerfEvents = w[590] != 0
 }
 
 func (e *Evidence) parseChains(w *[evidenceSize]byte) {

@@ -187,6 +187,10 @@ func (s *State) setLimits(e *Evidence, sys *System) {
 	if e.Known&KnownFiles != 0 && sys.NrOpen != 0 && uint64(e.MaxFds) <= sys.NrOpen {
 		s.Set(CondFDAboveNrOpen, false)
 	}
+	if e.Known&KnownPerf != 0 && !e.PerfEvents {
+		s.Set(CondPerfFails, false)
+		s.Set(CondPerfRefuses, false)
+	}
 	if e.Known&KnownTarget != 0 {
 		s.Set(CondCgroupBadFD, e.TargetBad)
 	}

@@ -17,7 +17,7 @@ func ordinary(entry Entry, flags uint64, errno Errno) Record {
 		Have: HaveFlags | HaveExitSignal, Entry: entry, Flags: flags, ExitSignal: 17, Layer: LayerCopyProcess, Result: -int32(errno),
 		FactsKnown: 1<<FactCreatorNSInit | 1<<FactCreatorForeignPidNS | 1<<FactCreatorForeignTimeNS | 1<<FactCreatorAutoreap,
 		Evidence: Evidence{
-			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles,
+			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles | KnownPerf,
 			CapEffective: 1<<41 - 1, NprocCount: 100, NprocLimit: 1000, PidsCount: 10, PidsLimit: 100,
 			PidnsAllocated: 1<<31 | 200, PidnsInit: true, NofileLimit: 1024, MaxFds: 256,
 		},
@@ -152,7 +152,7 @@ func TestReasonOf(t *testing.T) {
 		},
 		"a cgroup of which access is not known": {
 			errno: EACCES, flags: CloneIntoCgroup,
-			candidates: []string{"lsm-task-alloc", "into-cgroup-denied", "scx-init-task"},
+			candidates: []string{"lsm-task-alloc", "into-cgroup-denied", "cpuset-fork", "scx-init-task"},
 		},
 		"the same without a module that could refuse": {
 			errno: EACCES, flags: CloneIntoCgroup,

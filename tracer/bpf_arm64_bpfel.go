@@ -77,6 +77,7 @@ const (
 	bpfEvidenceKnownKNOWN_TARGET_ACCESS bpfEvidenceKnown = 65536
 	bpfEvidenceKnownKNOWN_PIDNS_LAST    bpfEvidenceKnown = 131072
 	bpfEvidenceKnownKNOWN_MM            bpfEvidenceKnown = 262144
+	bpfEvidenceKnownKNOWN_PERF          bpfEvidenceKnown = 524288
 )
 
 type bpfFact uint32

@@ -84,6 +84,7 @@ var evidenceFacts = []struct {
 	{"unmapped", decode.KnownUnmapped, func(e *decode.Evidence) bool { return e.Unmapped }},
 	{"fs_in_exec", decode.KnownCreator, func(e *decode.Evidence) bool { return e.FSInExec }},
 	{"reset_on_fork", decode.KnownReset, func(e *decode.Evidence) bool { return e.ResetOnFork }},
+	{"perf_events", decode.KnownPerf, func(e *decode.Evidence) bool { return e.PerfEvents }},
 	{"target_bad", decode.KnownTarget, func(e *decode.Evidence) bool { return e.TargetBad }},
 }
 
