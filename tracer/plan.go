@@ -78,7 +78,6 @@ type kernelSide struct {
 	spec       *ebpf.CollectionSpec
 	maps       map[string]*ebpf.Map
 	variables  map[string]*ebpf.Variable
-	cache      *btf.Cache
 	attached   []Attached
 	links      closers
 	programs   []*ebpf.Program // of the attached hooks, for what they missed
@@ -92,12 +91,11 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 	if err := checkPrivilege(); err != nil {
 		return nil, err
 	}
-	cache := btf.NewCache()
 	var spec *ebpf.CollectionSpec
 	var specErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { spec, specErr = loadBpf() })
-	kernel, err := kernelTypes(cache)
+	kernel, err := KernelTypes()
 	wg.Wait()
 	if err != nil {
 		return nil, err
@@ -108,7 +106,7 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
 	}
-	k, err := loadMaps(kernel, cache, spec, o)
+	k, err := loadMaps(kernel, spec, o)
 	if err != nil {
 		return nil, explainRefusal(err)
 	}
@@ -116,18 +114,18 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 }
 
 // loadMaps creates the maps with the options' sizes and knobs, but no program yet.
-func loadMaps(kernel *btf.Spec, cache *btf.Cache, spec *ebpf.CollectionSpec, o *Options) (*kernelSide, error) {
+func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options) (*kernelSide, error) {
 	if err := configure(spec, kernel, o); err != nil {
 		return nil, err
 	}
 	bare := *spec // the loader changes copies only
 	bare.Programs = nil
-	coll, err := ebpf.NewCollectionWithOptions(&bare, ebpf.CollectionOptions{Cache: cache})
+	coll, err := ebpf.NewCollectionWithOptions(&bare, ebpf.CollectionOptions{Cache: kernelCache})
 	if err != nil {
 		return nil, fmt.Errorf("creating BPF maps: %w", err)
 	}
 	return &kernelSide{
-		kernel: kernel, cache: cache, spec: spec, mechanisms: map[string]error{},
+		kernel: kernel, spec: spec, mechanisms: map[string]error{},
 		preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }),
 		maps:      coll.Maps, variables: coll.Variables, held: closers{closerFunc(coll.Close)},
 	}, nil
@@ -373,7 +371,7 @@ func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
 	if h.attach.prepare != nil {
 		h.attach.prepare(prog, h.Symbol)
 	}
-	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: k.cache}
+	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: kernelCache}
 	coll, err := ebpf.NewCollectionWithOptions(&one, options)
 	var refused *ebpf.VerifierError
 	if errors.As(err, &refused) && joinReaders(prog) {

@@ -5,7 +5,6 @@ package tracer
 import (
 	"testing"
 
-	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/forktrace/forktrace/internal/testkit"
@@ -18,7 +17,7 @@ func TestClassicWherePreempted(t *testing.T) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		t.Fatal(err)
 	}
-	kernel, err := kernelTypes(btf.NewCache())
+	kernel, err := KernelTypes()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,9 +44,14 @@ func checkPrivilege() error {
 	return nil
 }
 
-// kernelTypes reads the kernel's BTF, which every plan needs, or returns a *KernelError.
-func kernelTypes(cache *btf.Cache) (*btf.Spec, error) {
-	kernel, err := cache.Kernel()
+// kernelCache holds the kernel's types, which take a tenth of the time until all is attached
+// to read.
+var kernelCache = btf.NewCache()
+
+// KernelTypes reads the kernel's BTF, once, which every plan needs; or it returns a
+// *KernelError. Safe for concurrent use.
+func KernelTypes() (*btf.Spec, error) {
+	kernel, err := kernelCache.Kernel()
 	if err != nil {
 		return nil, &KernelError{
 			Feature: "it has no readable BTF (/sys/kernel/btf/vmlinux)",

@@ -6,72 +6,32 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"testing"
 
-	"github.com/cilium/ebpf/btf"
-
 	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/tracer"
 )
 
-// TestVerifyTypes compares what is picked out of the kernel's types with what the library
-// makes of them.
+// TestVerifyTypes asks for what every kernel has and for what none has, also inside members
+// without a name.
 func TestVerifyTypes(t *testing.T) {
-	spec, err := btf.LoadKernelSpec()
+	kernel, err := tracer.KernelTypes()
 	if err != nil {
 		t.Skip("needs: types of the kernel: ", err)
 	}
-	structs, funcs := []string{"task_struct", "mm_struct", "pid_namespace", "no_such_thing"}, []string{"copy_process", "kernel_clone", "no_such_thing"}
-	picked, err := readTypes(btfFile, structs, funcs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range structs {
-		var s *btf.Struct
-		var fields []string
-		if spec.TypeByName(name, &s) == nil {
-			fields = fieldsOf(nil, s.Members)
-		}
-		if !slices.Equal(picked.fields[name], fields) {
-			t.Errorf("%s: %v; the library has %v", name, picked.fields[name], fields)
-		}
-	}
-	for _, name := range funcs {
-		var f *btf.Func
-		if has := spec.TypeByName(name, &f) == nil; picked.funcs[name] != has {
-			t.Errorf("%s: %v, the library %v", name, picked.funcs[name], has)
-		}
-	}
-}
-
-func fieldsOf(all []string, members []btf.Member) []string {
-	for _, m := range members {
-		switch t := m.Type.(type) {
-		case *btf.Struct:
-			if m.Name == "" {
-				all = fieldsOf(all, t.Members)
-				continue
-			}
-		case *btf.Union:
-			if m.Name == "" {
-				all = fieldsOf(all, t.Members)
-				continue
-			}
-		}
-		all = append(all, m.Name)
-	}
-	return all
-}
-
-// TestTypesBroken: data that is no BTF, or is cut off, is told from types.
-func TestTypesBroken(t *testing.T) {
-	whole, err := os.ReadFile(btfFile)
-	if err != nil {
-		t.Skip("needs: types of the kernel: ", err)
-	}
-	for _, b := range [][]byte{nil, make([]byte, 64), whole[:23], whole[:len(whole)/2], whole[:len(whole)-1]} {
-		if picked, err := pickTypes(b, []string{"task_struct"}, nil); err == nil {
-			t.Errorf("%d bytes: %d structures", len(b), len(picked.fields))
+	for _, c := range []struct {
+		one  decode.Type
+		want decode.Truth
+	}{
+		{decode.Type{Struct: "task_struct", Field: "mm"}, decode.Yes},
+		{decode.Type{Struct: "task_struct", Field: "no_such_thing"}, decode.No},
+		{decode.Type{Struct: "no_such_thing", Field: "mm"}, decode.No},
+		{decode.Type{Struct: "mm_struct", Field: "pgd"}, decode.Yes},
+		{decode.Type{Func: "kernel_clone"}, decode.Yes},
+		{decode.Type{Func: "no_such_thing"}, decode.Open},
+	} {
+		if got := hasType(kernel, c.one); got != c.want {
+			t.Errorf("%+v: %v", c.one, got)
 		}
 	}
 }

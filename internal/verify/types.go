@@ -3,19 +3,23 @@
 package verify
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/cilium/ebpf/btf"
+
 	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/tracer"
 )
 
 // kernelTypes looks into the types of the running kernel.
 type kernelTypes struct {
 	ready chan struct{} // closed when they are known
-	known *types        // nil where there are none to be read
+	known *btf.Spec     // nil where there are none to be read
 }
 
 // startTypes begins to read them, which takes longer than most probes.
@@ -23,7 +27,7 @@ func startTypes() *kernelTypes {
 	k := &kernelTypes{ready: make(chan struct{})}
 	go func() {
 		defer close(k.ready)
-		k.known, _ = readTypes(btfFile, typeNames(func(t decode.Type) string { return t.Struct }), typeNames(func(t decode.Type) string { return t.Func }))
+		k.known, _ = tracer.KernelTypes()
 	}()
 	return k
 }
@@ -39,7 +43,7 @@ func (k *kernelTypes) tell(wanted []decode.Type) decode.Truth {
 	}
 	told := decode.No
 	for _, t := range wanted {
-		switch k.known.has(t) {
+		switch hasType(k.known, t) {
 		case decode.Yes:
 			return decode.Yes
 		case decode.Open:
@@ -49,26 +53,45 @@ func (k *kernelTypes) tell(wanted []decode.Type) decode.Truth {
 	return told
 }
 
-// typeNames are the names that the table of traits has of one sort.
-func typeNames(of func(decode.Type) string) (names []string) {
-	for i := range decode.TraitTable {
-		for _, t := range decode.TraitTable[i].Types {
-			if name := of(t); name != "" && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+// hasType says whether the kernel has a field of a structure, or a function.
+func hasType(kernel *btf.Spec, one decode.Type) decode.Truth {
+	if one.Func != "" {
+		if all, err := kernel.AnyTypesByName(one.Func); err == nil && slices.ContainsFunc(all, isFunc) {
+			return decode.Yes
+		}
+		return decode.Open // it may have been inlined
+	}
+	all, err := kernel.AnyTypesByName(one.Struct)
+	if err != nil && !errors.Is(err, btf.ErrNotFound) {
+		return decode.Open
+	}
+	for _, t := range all { // some names stand for several
+		if s, ok := t.(*btf.Struct); ok && hasField(s.Members, one.Field) {
+			return decode.Yes
 		}
 	}
-	return names
+	return decode.No
 }
 
-func (t *types) has(one decode.Type) decode.Truth {
-	switch {
-	case one.Func == "":
-		return decode.TruthOf(slices.Contains(t.fields[one.Struct], one.Field))
-	case t.funcs[one.Func]:
-		return decode.Yes
-	}
-	return decode.Open
+func isFunc(t btf.Type) bool {
+	_, ok := t.(*btf.Func)
+	return ok
+}
+
+// hasField looks for a field, also among those of members without a name.
+func hasField(members []btf.Member, name string) bool {
+	return slices.ContainsFunc(members, func(m btf.Member) bool {
+		if m.Name != "" {
+			return m.Name == name
+		}
+		switch t := m.Type.(type) {
+		case *btf.Struct:
+			return hasField(t.Members, name)
+		case *btf.Union:
+			return hasField(t.Members, name)
+		}
+		return false
+	})
 }
 
 // fileTells says whether a file below proc, or the number in it, is the sign of a trait.
