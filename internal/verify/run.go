@@ -152,7 +152,7 @@ func (v *Verifier) cannot(c *Case) string {
 	switch {
 	case !v.root && (c.Setup&^(rootlessSetups|inUserNS) != 0 || c.Cgroup != CgroupNone):
 		return "needs root"
-	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&(SetupAutoreap|SetupThreaded|SetupSharedMM|SetupSharedSighand) != 0):
+	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&SetupAutoreap != 0):
 		return v.noClone3
 	case c.Setup&SetupAutoreap != 0 && v.Traits&decode.TraitAutoreap == 0:
 		return "this kernel has no CLONE_AUTOREAP"
