@@ -52,9 +52,6 @@ type Verifier struct {
 	noClone3    string // why clone3 cannot be asked, "" if it can
 }
 
-// byClone3 are the setups that the executor makes with clone3.
-const byClone3 = SetupAutoreap | SetupThreaded | SetupSharedMM | SetupSharedSighand
-
 // New prepares a verifier: it learns the traits of the kernel.
 func New(e *Executor) (*Verifier, error) {
 	traits, _, err := e.Learn()
@@ -155,7 +152,7 @@ func (v *Verifier) cannot(c *Case) string {
 	switch {
 	case !v.root && (c.Setup&^(rootlessSetups|inUserNS) != 0 || c.Cgroup != CgroupNone):
 		return "needs root"
-	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&byClone3 != 0):
+	case v.noClone3 != "" && (c.Request.Entry == decode.EntryClone3 || c.Setup&SetupAutoreap != 0):
 		return v.noClone3
 	case c.Setup&SetupAutoreap != 0 && v.Traits&decode.TraitAutoreap == 0:
 		return "this kernel has no CLONE_AUTOREAP"

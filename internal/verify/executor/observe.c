@@ -14,8 +14,8 @@ long *cells(void)
 	return (long *)shared->cells;
 }
 
-/* Makes a clone3 request; the child calls run and exits, on the stack of the request or on its copy. */
-static long create_running(struct request *r, child *run)
+/* Makes the call; the child calls run and exits, on the stack that it was given or on its copy. */
+static long create_running(long nr, long first, long second, struct request *r, child *run)
 {
 #if defined(__x86_64__)
 	long ret;
@@ -35,13 +35,13 @@ static long create_running(struct request *r, child *run)
 			 "ud2\n"
 			 "1:"
 			 : "=a"(ret)
-			 : "0"(NR_clone3), "D"(r->args), "S"(r->size), "r"(to), "r"(with), [exit] "i"(NR_exit)
+			 : "0"(nr), "D"(first), "S"(second), "r"(to), "r"(with), [exit] "i"(NR_exit)
 			 : "rcx", "rdx", "r8", "r9", "r10", "r11", "memory");
 	return ret;
 #else
-	register long x8 __asm__("x8") = NR_clone3;
-	register long x0 __asm__("x0") = (long)r->args;
-	register long x1 __asm__("x1") = r->size;
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = first;
+	register long x1 __asm__("x1") = second;
 	register child *to __asm__("x20") = run;
 	register struct request *with __asm__("x21") = r;
 
@@ -71,14 +71,8 @@ static void pause_for_ever(struct request *r)
 /* Makes a child that shares what the flags say, and stays. */
 long run_beside(unsigned long flags)
 {
-	static struct request r;
-	long pid;
+	long pid = create_running(NR_clone, flags, (long)stack + sizeof(stack), 0, pause_for_ever);
 
-	r.args[0] = flags;
-	r.args[5] = (unsigned long)stack;
-	r.args[6] = sizeof(stack);
-	r.size = 88;
-	pid = create_running(&r, pause_for_ever);
 	return pid < 0 ? pid : 0;
 }
 
@@ -91,7 +85,7 @@ long spawn(struct request *r, child *run)
 		r->args[6] = sizeof(stack);
 	}
 	pidfd_place = parent_place = child_place = -1;
-	r->result = create_running(r, run);
+	r->result = create_running(NR_clone3, (long)r->args, r->size, r, run);
 	r->answered = 1;
 	if (!(r->args[0] & CLONE_FILES))
 		call1(NR_close, alive[1]);
