@@ -70,14 +70,18 @@ func taskSize() uint64 {
 var moving = map[decode.Errno]func(*decode.System){
 	decode.EAGAIN: func(now *decode.System) {
 		now.MaxThreads = orZero(number(threadsMaxFile))
-		now.PidMax = uint32(orZero(number(pidMaxFile)))
+		readPidMax(now)
 		load, _ := readLoad()
 		now.Threads = load.tasks
 	},
 	decode.EMFILE: func(now *decode.System) { now.NrOpen = orZero(number("/proc/sys/fs/nr_open")) },
 	decode.ENOMEM: readCommitted,
-	decode.EPERM:  readUsernsClone,
+	decode.EPERM:  func(now *decode.System) { readUsernsClone(now); readPidMax(now) },
+	decode.EINVAL: readPidMax,
 }
+
+// readPidMax reads what the numbers of set_tid are below, on kernels before 6.14.
+func readPidMax(now *decode.System) { now.PidMax = uint32(orZero(number(pidMaxFile))) }
 
 // readCommitted reads how much memory is promised; what cannot be read is 0.
 func readCommitted(now *decode.System) {
