@@ -5,6 +5,7 @@ package storm
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/forktrace/forktrace/internal/activity"
 	"github.com/forktrace/forktrace/tracer"
@@ -94,9 +95,32 @@ func Shape(f *Facts) (name string, r remedy) {
 	return "", stopped
 }
 
-// Numbers are the facts on which the shape rests.
+// Numbers are the facts on which the shape rests; what is not told there was none of.
 func (f *Facts) Numbers() string {
-	return fmt.Sprintf("%d processes, %d threads, %d io workers made; %d refused, %d restarted; %d processes ended, %d of them with another status than 0; %d threads ended; %d execs, %d of the same name as the one before; %d creators, %d of them made by a process of the same name; in %.1f s",
-		f.processes(), f.Created[tracer.CensusThread], f.Created[tracer.CensusIOWorker], f.refusals(), f.Failed[tracer.CensusRestarted],
-		f.Exits, f.Nonzero, f.ThreadExits, f.Execs, f.SameExecs, f.Creators, f.Selfmade, f.Seconds)
+	var told []string
+	for _, n := range []struct {
+		n    uint64
+		what string
+	}{
+		{f.processes(), "processes made"},
+		{f.Created[tracer.CensusThread], "threads made"},
+		{f.Created[tracer.CensusIOWorker], "io workers made"},
+		{f.refusals(), "refused"},
+		{f.Failed[tracer.CensusRestarted], "restarted"},
+		{f.Exits, "processes ended"},
+		{f.Nonzero, "of them with another status than 0"},
+		{f.ThreadExits, "threads ended"},
+		{f.Execs, "execs"},
+		{f.SameExecs, "of them of the same name as the one before"},
+		{uint64(f.Creators), "creators"},
+		{uint64(f.Selfmade), "of them made by a process of the same name"},
+	} {
+		if n.n > 0 {
+			told = append(told, fmt.Sprintf("%d %s", n.n, n.what))
+		}
+	}
+	if told == nil {
+		told = []string{"nothing"}
+	}
+	return fmt.Sprintf("%s, in %.1f s", strings.Join(told, ", "), f.Seconds)
 }
