@@ -65,10 +65,13 @@ static int threaded_tap(void)
 
 static void kernel_thread(void)
 {
+	const char *function = "psi_"; /* psi_poll_worker; from 6.4 on psi_rtpoll_worker */
 	int err = pressure_trigger();
 
-	if (err)
+	if (err) {
+		function = "napi_threaded_poll";
 		err = threaded_tap();
+	}
 	printf("{\"case\":\"kernel "
 	       "thread\",\"entry\":\"kernel_thread\",\"kind\":\"kernel_thread\",\"flags\":\"0x800700\","
 	       "\"function\":\"kthread\","

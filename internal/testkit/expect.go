@@ -24,7 +24,7 @@ type Expectation struct {
 	Shares     map[string]bool `json:"shares"`
 	Creator    *Creator        `json:"creator"`
 	Request    map[string]any  `json:"request"`  // what of it the flags ask for
-	Function   string          `json:"function"` // of a task that the kernel makes, for plans that can know it
+	Function   string          `json:"function"` // how that of a task that the kernel makes begins, for plans that can know it
 	// Unexpected is there when this kernel's answer was not the one in the program's table.
 	Unexpected *int64 `json:"unexpected"`
 	Want       int64  `json:"want"`
