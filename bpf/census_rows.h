@@ -64,8 +64,11 @@ static __always_inline void process_key_of(struct process_key *key, struct task_
 	key->start = RD(leader, start_boottime);
 }
 
-/* Makes an entry for a process that runs already; of a new one `creator` is known. */
-static __always_inline void enter(struct process_key *key, struct task_struct *t, struct row_key *creator,
+/*
+ * Makes an entry for a process that runs already; of a new one `creator` is known. False
+ * if there is no room.
+ */
+static __always_inline bool enter(struct process_key *key, struct task_struct *t, struct row_key *creator,
 				  __u64 cgroup, const bool btf)
 {
 	struct task_struct *leader = RD(t, group_leader);
@@ -85,7 +88,7 @@ static __always_inline void enter(struct process_key *key, struct task_struct *t
 	l.cgroup = cgroup;
 	l.uid = RD(cred, uid.val);
 	bpf_core_read(l.comm, sizeof(l.comm), &leader->comm);
-	bpf_map_update_elem(&census_processes, key, &l, BPF_NOEXIST);
+	return bpf_map_update_elem(&census_processes, key, &l, BPF_NOEXIST) != -7 /* E2BIG */;
 }
 
 /* The counters for a cgroup, or `other`. */
@@ -123,8 +126,8 @@ static __always_inline struct tally *row_of(struct row_key *key, struct task_str
 	if (l) {
 		l->creates = 1;
 		bpf_core_read(l->comm, sizeof(l->comm), &leader->comm);
-	} else {
-		enter(&key->process, c, NULL, key->cgroup, btf);
+	} else if (!enter(&key->process, c, NULL, key->cgroup, btf)) {
+		return shared_row(key->cgroup, true); /* nobody would see that it has ended */
 	}
 	bpf_map_update_elem(&census_rows, key, &no_tally, BPF_NOEXIST);
 	row = bpf_map_lookup_elem(&census_rows, key);

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 
@@ -70,8 +71,28 @@ type stormRun struct {
 	storm.Detector
 	storm.Tracker
 	out      io.Writer
+	diag     io.Writer
 	since    time.Time // of the storm under way; zero if none is
 	headroom []storm.Headroom
+}
+
+// shortestNow is how long must be counted to tell anything.
+const shortestNow = 100 * time.Millisecond
+
+// check says what is wrong with the options.
+func (o *stormOptions) check() error {
+	if o.now && o.watch {
+		return usagef("--now explains the present once: it excludes --watch")
+	}
+	for _, t := range []struct {
+		name  string
+		value float64
+	}{{"rate", o.Rate}, {"factor", o.Factor}, {"refusals", o.Refusals}, {"restarts", o.Restarts}, {"within", o.Within}} {
+		if !(t.value > 0) || math.IsInf(t.value, 0) {
+			return usagef("--%s %v: must be a number above 0", t.name, t.value)
+		}
+	}
+	return nil
 }
 
 // quietIntervals end a storm.
@@ -81,11 +102,17 @@ func runStorm(c *cobra.Command, o *stormOptions) error {
 	if err := checkWatch(o.rows, o.format, o.plan); err != nil {
 		return err
 	}
+	if err := o.check(); err != nil {
+		return err
+	}
 	length := time.Duration(0)
 	if o.duration != "" {
 		var err error
 		if length, err = parseDuration(o.duration); err != nil {
 			return usagef("--duration: %w", err)
+		}
+		if o.now && length < shortestNow {
+			return usagef("--duration %s: with --now must be at least %v", o.duration, shortestNow)
 		}
 	}
 	if err := startThreadsOrSay(c.ErrOrStderr()); err != nil {
@@ -108,7 +135,7 @@ func runStorm(c *cobra.Command, o *stormOptions) error {
 	signals := newSignals(cancel)
 	defer signals.stop()
 	signals.serve(nil)
-	r := &stormRun{stormOptions: o, Sampler: sampler, Detector: storm.Detector{Thresholds: o.Thresholds}, out: c.OutOrStdout()}
+	r := &stormRun{stormOptions: o, Sampler: sampler, Detector: storm.Detector{Thresholds: o.Thresholds}, out: c.OutOrStdout(), diag: c.ErrOrStderr()}
 	if o.now {
 		err = r.explainNow(ctx, length)
 	} else {
@@ -172,6 +199,9 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 	for quiet := 0; ; {
 		s, err := r.sample(ctx, time.Second)
 		if s == nil {
+			if err == nil && length > 0 && r.since.IsZero() && !r.watch {
+				fmt.Fprintf(r.diag, "forktrace: no storm in %v\n", length)
+			}
 			return err
 		}
 		r.measure(s)
@@ -200,7 +230,7 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 }
 
 // maxLimits is how many limits are followed and told.
-const maxLimits = 8
+const maxLimits = 12
 
 // measure reads the limits that the sample's creators meet.
 func (r *stormRun) measure(s *activity.Sample) {
@@ -211,7 +241,9 @@ func (r *stormRun) measure(s *activity.Sample) {
 func (r *stormRun) tell(event, because string, since time.Time, s *activity.Sample) error {
 	known := &storm.Known{
 		Headroom: r.headroom,
-		Holders:  func(h *storm.Headroom) []activity.Holder { return r.Holders(&h.Limit) },
+		Holders: func(h *storm.Headroom, ancestor *activity.Process) []activity.Holder {
+			return r.Holders(&h.Limit, ancestor)
+		},
 	}
 	if r.Cgroups != nil {
 		known.Place.Root = r.Cgroups.Root()

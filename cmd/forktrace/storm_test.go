@@ -217,6 +217,28 @@ func TestStormPidMax(t *testing.T) {
 	})
 }
 
+// TestStormNamesakes: who suffers and has the culprit's name, as shells do, is no culprit.
+func TestStormNamesakes(t *testing.T) {
+	testkit.NeedRoot(t)
+	threeTimes(t, func() error {
+		dir, _ := testkit.PidsCgroup(t, 60)
+		innocent := (&generator{storm: "modest", attempts: 10_000, seconds: 8}).start(t, dir, "sh")
+		time.Sleep(100 * time.Millisecond)
+		p := (&generator{storm: "tree", attempts: 20_000, seconds: 8}).start(t, dir, "sh")
+		time.Sleep(300 * time.Millisecond)
+		own := append(descendants(innocent.Cmd.Process.Pid), innocent.Cmd.Process.Pid)
+		d, out := diagnose(t)
+		for _, p := range []*testkit.Paused{p, innocent} {
+			_ = p.Cmd.Process.Kill()
+			_ = p.Cmd.Wait()
+		}
+		if len(d.Victims) == 0 || d.Victims[0].Culprit || !slices.Contains(own, int(d.Victims[0].Pid)) {
+			return fmt.Errorf("first of the victims should be one of %v: %+v\n%s", own, d.Victims, out)
+		}
+		return nil
+	})
+}
+
 // TestStormQuiet: nothing is said of a quiet machine, nor of a build.
 func TestStormQuiet(t *testing.T) {
 	testkit.NeedRoot(t)

@@ -89,6 +89,9 @@ func runTop(c *cobra.Command, o *topOptions) error {
 	if err != nil || every < 100*time.Millisecond {
 		return usagef("--interval %s: must be a time of at least 100ms", o.interval)
 	}
+	if c.Flags().Changed("batch") && o.batch < 1 {
+		return usagef("--batch %d: must be at least 1", o.batch)
+	}
 	if !slices.Contains(activity.Ways, activity.By(o.by)) {
 		return usagef("--by %s: must be one of %v", o.by, activity.Ways)
 	}
@@ -147,6 +150,7 @@ func (t *topRun) batch(ctx context.Context, o *topOptions, out, diag io.Writer) 
 	if width == 0 {
 		width = 160
 	}
+	var rates []float64
 	for n := 0; o.batch == 0 || n < o.batch; n++ {
 		f, err := t.next(ctx)
 		if f == nil {
@@ -155,7 +159,8 @@ func (t *topRun) batch(ctx context.Context, o *topOptions, out, diag io.Writer) 
 		if o.format == "json" {
 			err = json.NewEncoder(out).Encode(f)
 		} else {
-			err = top.WriteText(out, f, nil, activity.By(o.by), width, 20)
+			rates = top.AddRate(rates, f)
+			err = top.WriteText(out, f, rates, activity.By(o.by), width, 20)
 		}
 		if err != nil {
 			return fmt.Errorf("writing: %w", err)

@@ -144,11 +144,11 @@ func TestFrame(t *testing.T) {
 
 func TestLifetimes(t *testing.T) {
 	var tally tracer.Tally
-	if _, ok := MedianLifetime(&tally); ok {
+	if _, _, ok := MedianLifetime(&tally); ok {
 		t.Error("nobody has lived")
 	}
 	tally.Lifetimes[3], tally.Lifetimes[10] = 5, 4
-	if d, ok := MedianLifetime(&tally); !ok || d != 16*time.Microsecond {
+	if d, atLeast, ok := MedianLifetime(&tally); !ok || atLeast || d != 16*time.Microsecond {
 		t.Errorf("the median is below %v", d)
 	}
 	tally.Created[tracer.CensusVfork], tally.Execs = 4, 3

@@ -134,11 +134,13 @@ type Holder struct {
 	Processes int    // of that name
 	Tasks     uint64 // of them
 	Pid       uint32 // of the one with the most tasks
+	Outside   bool   // they are not below the ancestor that was asked for
 }
 
 // Holders are those whose tasks a limit counts, largest first; nil for limits that do not
-// count tasks.
-func (s *Sampler) Holders(l *host.Limit) []Holder {
+// count tasks. Those below an ancestor, if one is given, are told apart from others of the
+// same name.
+func (s *Sampler) Holders(l *host.Limit, ancestor *Process) []Holder {
 	var tasks []host.Tasks
 	switch {
 	case l.Name == LimitPids && s.Cgroups != nil:
@@ -152,7 +154,7 @@ func (s *Sampler) Holders(l *host.Limit) []Holder {
 		user := strings.TrimPrefix(l.Where, userPlace)
 		tasks = slices.DeleteFunc(host.AllTasks(), func(t host.Tasks) bool { return s.users.Name(t.UID) != user })
 	}
-	return s.byName(tasks)
+	return s.byName(tasks, ancestor)
 }
 
 // living are the processes that are known and have not ended, by their numbers.
@@ -167,20 +169,26 @@ func (m *Meter) living() map[uint32]*Process {
 }
 
 // byName puts tasks together by the names of their processes.
-func (s *Sampler) byName(tasks []host.Tasks) []Holder {
+func (s *Sampler) byName(tasks []host.Tasks, ancestor *Process) []Holder {
 	living := s.living()
-	holders, most := map[string]*Holder{}, map[string]uint64{}
+	type key struct {
+		name    string
+		outside bool
+	}
+	holders, most := map[key]*Holder{}, map[key]uint64{}
 	for _, t := range tasks {
-		name := nameOf(living[t.Pid], t.Pid)
-		h := holders[name]
+		p := living[t.Pid]
+		// who is too young to be known comes from where most are made
+		k := key{nameOf(p, t.Pid), ancestor != nil && p != nil && !slices.Contains(s.Lineage(p.ID), ancestor)}
+		h := holders[k]
 		if h == nil {
-			h = &Holder{Name: name}
-			holders[name] = h
+			h = &Holder{Name: k.name, Outside: k.outside}
+			holders[k] = h
 		}
 		h.Processes++
 		h.Tasks += t.Threads
-		if t.Threads > most[name] {
-			h.Pid, most[name] = t.Pid, t.Threads
+		if t.Threads > most[k] {
+			h.Pid, most[k] = t.Pid, t.Threads
 		}
 	}
 	list := make([]Holder, 0, len(holders))

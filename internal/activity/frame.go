@@ -44,23 +44,24 @@ type Entry struct {
 	Children  []Child  `json:"children,omitempty"`   // the most active first
 	LastExec  string   `json:"last_exec,omitempty"`
 
-	Created  map[string]uint64 `json:"created"`
-	Failed   map[string]uint64 `json:"failed,omitempty"`
-	Rate     float64           `json:"created_per_s"`
-	FailRate float64           `json:"failed_per_s"`
-	Share    float64           `json:"share"` // of the machine's creations and failures
-	Reason   string            `json:"main_errno,omitempty"`
-	Cause    *Cause            `json:"main_cause,omitempty"` // deduced: see Cause
-	Exits    uint64            `json:"exits"`
-	Nonzero  uint64            `json:"exits_nonzero"`
-	Threads  uint64            `json:"thread_exits"` // its own, but for the first
-	Execs    uint64            `json:"execs"`
-	MedianNS int64             `json:"median_lifetime_ns,omitempty"` // upper bound of its bucket
-	ExecPart *float64          `json:"exec_ratio,omitempty"`
-	CopyMean float64           `json:"copy_mean_ns,omitempty"`    // in copy_process; 0: not known
-	CopyMost uint64            `json:"copy_longest_ns,omitempty"` // since forktrace began
-	Alive    int64             `json:"alive"`                     // of what it created since forktrace began
-	Total    uint64            `json:"created_since_start"`
+	Created   map[string]uint64 `json:"created"`
+	Failed    map[string]uint64 `json:"failed,omitempty"`
+	Rate      float64           `json:"created_per_s"`
+	FailRate  float64           `json:"failed_per_s"`
+	Share     float64           `json:"share"` // of the machine's creations and failures
+	Reason    string            `json:"main_errno,omitempty"`
+	Cause     *Cause            `json:"main_cause,omitempty"` // deduced: see Cause
+	Exits     uint64            `json:"exits"`
+	Nonzero   uint64            `json:"exits_nonzero"`
+	Threads   uint64            `json:"thread_exits"` // its own, but for the first
+	Execs     uint64            `json:"execs"`
+	MedianNS  int64             `json:"median_lifetime_ns,omitempty"`          // upper bound of its bucket
+	AtLeastNS int64             `json:"median_lifetime_at_least_ns,omitempty"` // in its place, where the bucket has none
+	ExecPart  *float64          `json:"exec_ratio,omitempty"`
+	CopyMean  float64           `json:"copy_mean_ns,omitempty"`    // in copy_process; 0: not known
+	CopyMost  uint64            `json:"copy_longest_ns,omitempty"` // since forktrace began
+	Alive     int64             `json:"alive"`                     // of what it created since forktrace began
+	Total     uint64            `json:"created_since_start"`
 }
 
 // Child are the processes of one name that a group created: those that live, and those
@@ -148,8 +149,10 @@ func (m *Meter) entry(s *Sample, g *Group, attempts uint64) Entry {
 		e.CopyMean, e.CopyMost = float64(g.Delta.Took)/float64(n), g.Delta.TookMost
 	}
 	e.Reason, _ = MainError(&g.Delta)
-	if d, ok := MedianLifetime(&g.Delta); ok {
-		e.MedianNS = int64(d)
+	if bound, atLeast, ok := MedianLifetime(&g.Delta); ok && atLeast {
+		e.AtLeastNS = int64(bound)
+	} else if ok {
+		e.MedianNS = int64(bound)
 	}
 	if r, ok := ExecRatio(&g.Delta); ok {
 		e.ExecPart = &r

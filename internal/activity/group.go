@@ -24,6 +24,10 @@ const (
 	ByAncestor  By = "ancestor"
 )
 
+// ByOwner puts a container, pod or unit together, whatever cgroups it has, and else each
+// cgroup.
+const ByOwner By = "owner"
+
 // Ways lists what --by accepts.
 var Ways = []By{ByProcess, ByCommand, ByCgroup, ByUnit, ByContainer, ByUser, ByAncestor}
 
@@ -86,7 +90,7 @@ func (m *Meter) Groups(s *Sample, by By) []*Group {
 func (m *Meter) keyOf(r *Row, by By) (key, label string) {
 	const none = "-"
 	switch by {
-	case ByCgroup, ByUnit, ByContainer:
+	case ByCgroup, ByUnit, ByContainer, ByOwner:
 		if r.Cgroup == nil {
 			return otherKey, otherKey
 		}
@@ -129,6 +133,9 @@ func cgroupName(c *Cgroup, by By) string {
 			return ""
 		}
 		return c.Name()
+	}
+	if name := c.Name(); by == ByOwner && name != "" {
+		return name
 	}
 	if c.Path == "" {
 		return fmt.Sprintf("cgroup %d", c.ID)

@@ -9,21 +9,24 @@ import (
 )
 
 // MedianLifetime is the bucket in which half of the children that ended had ended: its
-// upper bound, and whether any ended at all.
-func MedianLifetime(t *tracer.Tally) (time.Duration, bool) {
+// upper bound or, of the last one, which has none, its lower. ok is false if none ended.
+func MedianLifetime(t *tracer.Tally) (bound time.Duration, atLeast, ok bool) {
 	var all, n uint64
 	for _, c := range t.Lifetimes {
 		all += c
 	}
 	if all == 0 {
-		return 0, false
+		return 0, false, false
 	}
 	for i, c := range t.Lifetimes {
 		if n += c; n*2 >= all {
-			return time.Microsecond << (i + 1), true
+			if i == tracer.CensusLifetimes-1 {
+				return time.Microsecond << i, true, true
+			}
+			return time.Microsecond << (i + 1), false, true
 		}
 	}
-	return 0, false
+	return 0, false, false
 }
 
 // MainError is the most frequent reason of failures and how often it was.

@@ -294,6 +294,24 @@ func (m *Meter) forget() {
 			delete(m.known, id)
 		}
 	}
+	m.forgetCgroups()
+}
+
+// maxCgroups is how many cgroups are remembered though nobody known is in them.
+const maxCgroups = 1 << 12
+
+func (m *Meter) forgetCgroups() {
+	if len(m.cgroups) <= maxCgroups {
+		return
+	}
+	used := map[uint64]bool{}
+	for id := range m.rows {
+		used[id.Cgroup] = true
+	}
+	for _, p := range m.known {
+		used[p.Cgroup] = true
+	}
+	maps.DeleteFunc(m.cgroups, func(id uint64, _ *Cgroup) bool { return !used[id] })
 }
 
 // MaxLineage is how many ancestors are told.

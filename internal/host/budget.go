@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 )
 
 // UnitBytes is Limit.Unit of memory; tasks have none.
@@ -53,12 +54,42 @@ func MemoryLimits(pid uint32) []Limit {
 		dir := filepath.Join(root, path)
 		l := Limit{Name: files[0], Where: path, Unit: UnitBytes, Max: number(filepath.Join(dir, files[0])), Used: number(filepath.Join(dir, files[1]))}
 		if l.Max != nil && *l.Max < noLimit && l.Used != nil {
+			*l.Used -= min(*l.Used, fileCache(dir))
 			limits = append(limits, l)
 		}
 		if path == "/" || path == "." {
 			return limits
 		}
 	}
+}
+
+// fileCache is what a cgroup's memory holds of files, which the kernel takes back before it
+// refuses: as MemAvailable leaves it out for the machine.
+func fileCache(dir string) (n uint64) {
+	b, err := os.ReadFile(filepath.Join(dir, "memory.stat"))
+	if err != nil {
+		return 0
+	}
+	for line := range bytes.Lines(b) {
+		f := bytes.Fields(line)
+		if len(f) != 2 {
+			continue
+		}
+		switch string(f[0]) {
+		case "inactive_file", "active_file": // of version 2; of 1 those with total_ hold what is below, too
+		case "total_inactive_file", "total_active_file":
+			if bytes.HasPrefix(f[0], []byte("total_in")) {
+				n = 0
+			}
+		default:
+			continue
+		}
+		v, err := strconv.ParseUint(string(f[1]), 10, 64)
+		if err == nil {
+			n += v
+		}
+	}
+	return n
 }
 
 // controllerPath finds the hierarchy of a controller and a process's cgroup in it.
@@ -118,10 +149,25 @@ func (c *Cgroups) Members(path string) []Tasks {
 	return members
 }
 
-// Tightest is the limit that will refuse this process's next threads first, of those that
-// refuse root too, and for how many there is room. False if none is known.
+// exempt says whether RLIMIT_NPROC does not hold for this process (kernel/fork.c,
+// copy_process): for root, and for whoever has one of two capabilities.
+func exempt() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if os.Getuid() == 0 || unix.Capget(&header, &data[0]) != nil {
+		return true
+	}
+	return data[0].Effective&(1<<unix.CAP_SYS_RESOURCE|1<<unix.CAP_SYS_ADMIN) != 0
+}
+
+// Tightest is the limit that will refuse this process's next threads first, and for how
+// many there is room. False if none is known.
 func Tightest() (l Limit, room uint64, ok bool) {
-	for _, each := range append(pidsMax(), threadsMax(), pidMax()) {
+	limits := append(pidsMax(), threadsMax(), pidMax())
+	if !exempt() {
+		limits = append(limits, nproc())
+	}
+	for _, each := range limits {
 		if each.Max == nil || each.Used == nil {
 			continue
 		}

@@ -62,17 +62,30 @@ func (d *Detector) Add(i Interval) string {
 }
 
 func (d *Detector) judge(i Interval) string {
-	d.sum = max(0, d.sum+i.Rate-max(slack*d.baseline, d.Rate/2))
-	if reason := d.Exceeded(i); reason != "" {
+	allowed, most := max(slack*d.baseline, d.Rate/2), patient*max(d.Rate, 1)
+	// no further than a little past the threshold: what has ended must not be told for long
+	d.sum = min(max(0, d.sum+i.Rate-allowed), most+max(d.Rate, 1))
+	reason := d.Exceeded(i)
+	if reason == "" {
+		reason = d.aboveUsual(i)
+	}
+	if reason != "" {
+		d.sum = 0 // that is no slow growth
 		return reason
 	}
+	if d.sum > most && i.Rate > allowed {
+		return fmt.Sprintf("creations have grown slowly to %.0f a second against a usual %.0f: more than %.0f too many have added up, which is the threshold", i.Rate, d.baseline, most)
+	}
+	return ""
+}
+
+// aboveUsual says how far a rate is above what was learned; "" if it is not far.
+func (d *Detector) aboveUsual(i Interval) string {
 	switch {
 	case d.learned > 0 && i.Rate >= d.Rate && i.Rate >= d.Factor*d.baseline:
 		return fmt.Sprintf("%.0f creations a second against a usual %.0f; the thresholds are %.0f and %.0f times the usual", i.Rate, d.baseline, d.Rate, d.Factor)
 	case d.learned == 0 && i.Rate >= d.Rate*d.Factor: // it was there before us
 		return fmt.Sprintf("%.0f creations a second, and nothing usual is known yet; the threshold is then %.0f", i.Rate, d.Rate*d.Factor)
-	case d.sum > patient*max(d.Rate, 1):
-		return fmt.Sprintf("creations have grown slowly to %.0f a second against a usual %.0f", i.Rate, d.baseline)
 	}
 	return ""
 }

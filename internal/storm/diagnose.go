@@ -22,6 +22,7 @@ type Part struct {
 	Tasks   uint64 `json:"tasks,omitempty"`
 	Of      string `json:"tasks_of,omitempty"`
 	Culprit bool   `json:"culprit,omitempty"` // of a victim: it is one of the culprits
+	outside bool   // not below the ancestor
 }
 
 // Diagnosis is the page that storm prints.
@@ -53,7 +54,7 @@ type Diagnosis struct {
 type Known struct {
 	Headroom []Headroom
 	// Holders tells whose tasks a limit counts; nil where that cannot be told.
-	Holders func(*Headroom) []activity.Holder
+	Holders func(l *Headroom, ancestor *activity.Process) []activity.Holder
 	Place   Place
 }
 
@@ -159,16 +160,13 @@ func (d *diagnosing) findAncestor() {
 
 // findOwner finds the cgroup with the most, and what would contain it.
 func (d *diagnosing) findOwner(where *Place, target *activity.Process) {
-	groups := d.m.Groups(d.s, activity.ByCgroup)
+	groups := d.m.Groups(d.s, activity.ByOwner)
 	if len(groups) == 0 || groups[0].Cgroup == nil {
 		return
 	}
 	c := groups[0].Cgroup
 	p := d.part(groups[0])
 	p.Pid = 0
-	if name := c.Name(); name != "" {
-		p.Name = name
-	}
 	d.Owner = &p
 	if p.Share < most { // not one service's doing
 		c = &activity.Cgroup{}
@@ -183,9 +181,9 @@ func (d *diagnosing) findCulprits(known *Known) {
 		if !h.near() || known.Holders == nil {
 			continue
 		}
-		for _, holder := range known.Holders(h) {
+		for _, holder := range known.Holders(h, d.ancestor) {
 			if len(d.Culprits) < listed && float64(holder.Tasks) >= some*float64(*h.Used) {
-				d.Culprits = append(d.Culprits, Part{Name: holder.Name, Pid: holder.Pid, Creators: holder.Processes, Tasks: holder.Tasks, Of: h.Name + " of " + h.Where})
+				d.Culprits = append(d.Culprits, Part{Name: holder.Name, Pid: holder.Pid, Creators: holder.Processes, Tasks: holder.Tasks, Of: h.Name + " of " + h.Where, outside: holder.Outside})
 			}
 		}
 		break
@@ -199,7 +197,7 @@ func (d *diagnosing) findCulprits(known *Known) {
 		if p.Share < least {
 			continue
 		}
-		if i := slices.IndexFunc(d.Culprits, func(c Part) bool { return c.Name == p.Name }); i >= 0 {
+		if i := slices.IndexFunc(d.Culprits, func(c Part) bool { return c.Name == p.Name && !c.outside }); i >= 0 {
 			p.Tasks, p.Of = d.Culprits[i].Tasks, d.Culprits[i].Of
 			d.Culprits[i] = p
 		} else if len(d.Culprits) < listed {
@@ -214,7 +212,9 @@ func (d *diagnosing) findVictims() {
 	for _, sample := range []*activity.Sample{d.outside, d.inside} {
 		for _, g := range d.m.Groups(sample, activity.ByCommand) {
 			p := d.part(g)
-			p.Culprit = slices.ContainsFunc(d.Culprits, func(c Part) bool { return c.Name == p.Name })
+			// others of the same name, as shells are, have nothing to do with it
+			outside := d.ancestor != nil && sample == d.outside
+			p.Culprit = slices.ContainsFunc(d.Culprits, func(c Part) bool { return c.Name == p.Name && c.outside == outside })
 			switch {
 			case p.Refused == 0:
 			case p.Culprit:

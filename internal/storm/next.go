@@ -22,6 +22,8 @@ const tasksMax = 100
 // back: nothing is killed. It is never run.
 func (w *Place) next(c *activity.Cgroup, origin *activity.Process, r remedy) string {
 	switch {
+	case c.Unit == "init.scope" && c.Container == "": // the service manager itself
+		return ""
 	case c.Runtime == "docker" || c.Runtime == "podman":
 		return c.Runtime + " pause " + quote(c.Container)
 	case c.UserUnit != "":
@@ -32,7 +34,8 @@ func (w *Place) next(c *activity.Cgroup, origin *activity.Process, r remedy) str
 	if s := w.contain(c.Path, r); s != "" {
 		return s
 	}
-	if origin != nil && origin.Ended == 0 {
+	const kthreadd = 2
+	if origin != nil && origin.Ended == 0 && origin.ID.Pid > kthreadd {
 		return fmt.Sprintf("kill -STOP %d   # only itself; new limit for those that it makes: prlimit --pid %d --nproc=%d, not for root's", origin.ID.Pid, origin.ID.Pid, tasksMax)
 	}
 	return ""

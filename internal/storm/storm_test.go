@@ -164,3 +164,34 @@ func TestNext(t *testing.T) {
 		t.Errorf("of who has ended: %s", got)
 	}
 }
+
+// TestDetectorForgets: after a burst has been told there is no slow growth to tell.
+func TestDetectorForgets(t *testing.T) {
+	d := Detector{Thresholds: DefaultThresholds}
+	for range 5 {
+		if reason := d.Add(Interval{Rate: 10}); reason != "" {
+			t.Fatalf("quiet: %s", reason)
+		}
+	}
+	for range 60 {
+		if d.Add(Interval{Rate: 35_000}) == "" {
+			t.Fatal("a burst is no storm")
+		}
+	}
+	for second := range 10 {
+		if reason := d.Add(Interval{}); reason != "" {
+			t.Fatalf("%d s after its end: %s", second, reason)
+		}
+	}
+	// a growth that no interval shows by itself is told, and not for long after it has ended
+	told := ""
+	for rate := 50.0; rate < 6000 && told == ""; rate *= 1.05 {
+		told = d.Add(Interval{Rate: rate})
+	}
+	if told == "" {
+		t.Fatal("slow growth is not seen")
+	}
+	if reason := d.Add(Interval{Rate: 10}); reason != "" {
+		t.Errorf("after its end: %s", reason)
+	}
+}

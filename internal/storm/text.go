@@ -69,10 +69,20 @@ func (h *Headroom) line() string {
 	switch {
 	case h.Reached:
 		s += ": REACHED"
+	case h.Growth != nil && !h.soon() && (*h.Growth >= h.least() || *h.Growth <= -h.least()):
+		s += fmt.Sprintf(", %+.0f/s", *h.Growth/h.scale())
 	case h.soon():
 		s += fmt.Sprintf(", at +%s/s reached in %.0f s", amount(*h.Growth), h.In)
 	}
 	return s
+}
+
+// scale is what amounts are divided by to be told.
+func (h *Headroom) scale() float64 {
+	if h.Unit == host.UnitBytes {
+		return 1 << 20
+	}
+	return 1
 }
 
 func (p *Part) line() string {

@@ -79,13 +79,14 @@ func (m Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
+// AddRate adds a frame's creations a second to those before, of which the last ones are kept.
+func AddRate(rates []float64, f *activity.Frame) []float64 {
+	rates = append(rates, float64(sum(f.Created))/f.Seconds)
+	return rates[max(0, len(rates)-history):]
+}
+
 func (m *Model) take(f *activity.Frame) {
-	var n uint64
-	for _, c := range f.Created {
-		n += c
-	}
-	m.rates = append(m.rates, float64(n)/f.Seconds)
-	m.rates = m.rates[max(0, len(m.rates)-history):]
+	m.rates = AddRate(m.rates, f)
 	if m.paused {
 		return
 	}

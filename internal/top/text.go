@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/forktrace/forktrace/internal/activity"
+	"github.com/forktrace/forktrace/internal/host"
 )
 
 const tableHead = " CREATE/S SHARE  FAIL/S WHY      LIVED  EXEC     PID USER     NAME"
@@ -43,6 +44,9 @@ func RowLine(e *activity.Entry, width int) string {
 		pid = fmt.Sprintf("×%d", e.Processes)
 	}
 	lived, exec := "-", "-"
+	if e.AtLeastNS > 0 {
+		lived = ">" + shortDuration(time.Duration(e.AtLeastNS))
+	}
 	if e.MedianNS > 0 {
 		lived = "<" + shortDuration(time.Duration(e.MedianNS))
 	}
@@ -65,6 +69,14 @@ func why(e *activity.Entry) string {
 		return e.Reason
 	}
 	return "-"
+}
+
+// amounts tells how much of a limit is used.
+func amounts(l *host.Limit) string {
+	if l.Unit == host.UnitBytes {
+		return fmt.Sprintf("%d of %d MiB", *l.Used>>20, *l.Max>>20)
+	}
+	return fmt.Sprintf("%d of %d", *l.Used, *l.Max)
 }
 
 // lineage tells the ancestors, and first whose it all is.
@@ -92,10 +104,13 @@ func detail(e *activity.Entry, rates []float64) []string {
 		fmt.Sprintf("  children: %d ended, %d of them with another status than 0; %d executed a program", e.Exits, e.Nonzero, e.Execs),
 	}
 	if c := e.Cause; c != nil {
-		lines = append(lines, fmt.Sprintf("  refused most likely by %s of %s: %d of %d in use", c.Name, safe(c.Where), *c.Used, *c.Max))
+		lines = append(lines, fmt.Sprintf("  refused most likely by %s of %s: %s in use", c.Name, safe(c.Where), amounts(&c.Limit)))
 	}
 	if e.CopyMean > 0 {
 		lines = append(lines, fmt.Sprintf("  the kernel took %s for each, at most %s", shortDuration(time.Duration(e.CopyMean)), shortDuration(time.Duration(e.CopyMost))))
+	}
+	if e.AtLeastNS > 0 {
+		lines = append(lines, "  half of them had lived more than "+shortDuration(time.Duration(e.AtLeastNS)))
 	}
 	if e.MedianNS > 0 {
 		lines = append(lines, "  half of them had lived less than "+shortDuration(time.Duration(e.MedianNS)))

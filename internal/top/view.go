@@ -172,7 +172,7 @@ func Header(f *activity.Frame, rates []float64, by activity.By, width int) []str
 		machineLine(f),
 	}
 	for _, l := range f.Limits {
-		lines = append(lines, fmt.Sprintf("near      %s of %s: %d of %d (%.0f%%)", l.Name, safe(l.Where), *l.Used, *l.Max, 100*activity.Fill(l)))
+		lines = append(lines, fmt.Sprintf("near      %s of %s: %s (%.0f%%)", l.Name, safe(l.Where), amounts(&l), 100*activity.Fill(l)))
 	}
 	return lines
 }
