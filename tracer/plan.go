@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/rlimit"
 )
 
 // Attached is a need and the hook that serves it.
@@ -82,137 +80,6 @@ type kernelSide struct {
 	links      closers
 	programs   []*ebpf.Program // of the attached hooks, for what they missed
 	held       closers
-}
-
-// openKernelSide reads the kernel's types and the built-in object, beside each other, and
-// creates the maps. It returns a *PrivilegeError when the process may not, a *KernelError
-// when the kernel cannot.
-func openKernelSide(o *Options) (*kernelSide, error) {
-	if err := checkPrivilege(); err != nil {
-		return nil, err
-	}
-	var spec *ebpf.CollectionSpec
-	var specErr error
-	var wg sync.WaitGroup
-	wg.Go(func() { spec, specErr = loadBpf() })
-	kernel, err := KernelTypes()
-	wg.Wait()
-	if err != nil {
-		return nil, err
-	}
-	if specErr != nil {
-		return nil, fmt.Errorf("reading the built-in BPF object: %w", specErr)
-	}
-	if err := rlimit.RemoveMemlock(); err != nil {
-		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
-	}
-	k, err := loadMaps(kernel, spec, o)
-	if err != nil {
-		return nil, explainRefusal(err)
-	}
-	return k, nil
-}
-
-// loadMaps creates the maps with the options' sizes and knobs, but no program yet.
-func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options) (*kernelSide, error) {
-	if err := configure(spec, kernel, o); err != nil {
-		return nil, err
-	}
-	bare := *spec // the loader changes copies only
-	bare.Programs = nil
-	coll, err := ebpf.NewCollectionWithOptions(&bare, ebpf.CollectionOptions{Cache: kernelCache})
-	if err != nil {
-		return nil, fmt.Errorf("creating BPF maps: %w", err)
-	}
-	return &kernelSide{
-		kernel: kernel, spec: spec, mechanisms: map[string]error{},
-		preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }),
-		maps:      coll.Maps, variables: coll.Variables, held: closers{closerFunc(coll.Close)},
-	}, nil
-}
-
-type closerFunc func()
-
-func (f closerFunc) Close() error { f(); return nil }
-
-// configure sets knobs and sizes in the specification.
-func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
-	buffer, err := o.bufferSize()
-	if err != nil {
-		return err
-	}
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return fmt.Errorf("counting CPUs: %w", err)
-	}
-	inflightSize := inflightSizeFor(cpus)
-	for name, size := range map[string]uint32{
-		"events": buffer,
-		"tree":   max(treeSize*b2u(o.follows()), uint32(len(o.Pids)), 1),
-		// as many creations can be in copy_process at once as there are tasks that fork
-		"inflights": inflightSize,
-		"reported":  inflightSize,
-		// and as many creators wait for a vfork child
-		"suspensions": inflightSize,
-		"progresses":  max(inflightSize*b2u(o.Stages), 1),
-		"uids":        max(uint32(len(o.UIDs)), 1),
-		"ppids":       max(uint32(len(o.PPids)), 1),
-		"comms":       max(uint32(len(o.Comms)), 1),
-	} {
-		spec.Maps[name].MaxEntries = size
-	}
-	var launcher, launcherNS uint32
-	if o.Launch {
-		launcher = uint32(os.Getpid())
-		if launcherNS, err = ownPidNamespace(); err != nil {
-			return err
-		}
-	}
-	for name, value := range map[string]any{
-		"filter_tree":   o.filtersTree(),
-		"filter_uid":    o.UIDs != nil,
-		"filter_ppid":   o.PPids != nil,
-		"filter_comm":   o.Comms != nil,
-		"filter_cgroup": o.CgroupDir != "",
-		"filter_flags":  o.Flags,
-		"failed_only":   o.FailedOnly,
-		"details":       o.Details,
-		"tell_resumed":  o.Details,
-		"stages":        o.Stages,
-		"follow":        o.follows(),
-		"launcher":      launcher,
-
-		"launcher_pid_ns":       launcherNS,
-		"seccomp_has_parameter": seccompHasParameter(kernel),
-		"page_size":             uint64(os.Getpagesize()),
-		"wake_bytes":            o.wakeBytes(buffer),
-	} {
-		if err := spec.Variables[name].Set(value); err != nil {
-			return fmt.Errorf("setting %s: %w", name, err)
-		}
-	}
-	if o.census != nil {
-		return o.census.configure(spec)
-	}
-	return nil
-}
-
-// seccompHasParameter says whether this kernel's __secure_computing takes an argument, as
-// it did up to 6.14. Where BTF does not know the function nothing is attached to it.
-func seccompHasParameter(kernel *btf.Spec) bool {
-	var fn *btf.Func
-	if err := kernel.TypeByName("__secure_computing", &fn); err != nil {
-		return false
-	}
-	proto, ok := fn.Type.(*btf.FuncProto)
-	return ok && len(proto.Params) > 0
-}
-
-func b2u(b bool) uint32 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // served is a need with the hook that was attached for it.
