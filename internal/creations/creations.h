@@ -114,6 +114,15 @@ int deadline(uint64_t flags);
 /* goes on as the first process of a new pid namespace; the one before waits for it */
 int as_init(void);
 int run_reasons(void);
+/* targets.c: puts a descriptor of a cgroup at TARGET_FD */
+#define TARGET_FD 900
+int cgroup_file(void);
+int removed_cgroup(void);
+int others_cgroup(void);
+int inner_cgroup(void);
+int invalid_cgroup(void);
+int other_domain(void);
+void remove_cgroups(pid_t pid);
 /* containers.c */
 int run_containers(const char *self, int depth);
 /* machine.c: causes that take the whole machine, and are made in guests only */

@@ -74,9 +74,9 @@ static void kernel_thread(void)
 	}
 	printf("{\"case\":\"kernel "
 	       "thread\",\"entry\":\"kernel_thread\",\"kind\":\"kernel_thread\",\"flags\":\"0x800700\","
-	       "\"function\":\"kthread\","
+	       "\"function\":\"%s\","
 	       "\"errno\":%d}\n",
-	       err);
+	       function, err);
 	usleep(100000);
 }
 
