@@ -171,7 +171,7 @@ static __always_inline void evidence_facts(struct event *e, struct task_struct *
 	struct nsproxy *nsproxy = KREAD(c, nsproxy);
 	struct signal_struct *signal = KREAD(c, signal);
 	struct active_pid_ns active = {};
-	struct facts all = {}, *f = &all;
+	struct facts all = {.nothing = nothing}, *f = &all;
 
 	read_pid_ns(&active, c, false);
 	fact(f, FACT_CREATOR_FOREIGN_PID_NS, KREAD(nsproxy, pid_ns_for_children) != active.ns);

@@ -22,15 +22,25 @@
 #define SIGNAL_UNKILLABLE    0x40
 #define PFA_NO_NEW_PRIVS_BIT 1 /* bit 0 of atomic_flags */
 
+/*
+ * Always 0, which the verifier does not know. What a fact is differs from path to path, and
+ * where the verifier follows both bits of each it meets the next with twice as many states:
+ * that of 5.10 came to a million instructions. The sum with this is any number to it.
+ */
+volatile __u64 nothing;
+
 struct facts {
 	__u64 known;
 	__u64 is;
+	__u64 nothing;
 };
 
 static __always_inline void fact(struct facts *f, enum fact which, bool is)
 {
 	f->known |= 1ULL << which;
 	f->is |= (__u64)is << which;
+	f->known += f->nothing;
+	f->is += f->nothing;
 	barrier_var(f->is); /* decide one by one: the stack has no room for all at once */
 }
 
@@ -189,7 +199,7 @@ static __always_inline void read_facts(struct event *e, struct task_struct *p, s
 {
 	struct nsproxy *cn = RD(c, nsproxy);
 	struct cred *pcred = RD(p, real_cred), *ccred = RD(c, real_cred);
-	struct facts all = {}, *f = &all;
+	struct facts all = {.nothing = nothing}, *f = &all;
 
 	same(f, FACT_MM, RD(p, mm), RD(c, mm));
 	same(f, FACT_FILES, RD(p, files), RD(c, files));

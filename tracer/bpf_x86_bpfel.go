@@ -324,6 +324,7 @@ const (
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarMarkers                   = "markers"
+	bpfVarNothing                   = "nothing"
 	bpfVarPageSize                  = "page_size"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
@@ -457,6 +458,7 @@ type bpfVariableSpecs struct {
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	Markers             *ebpf.VariableSpec `ebpf:"markers"`
+	Nothing             *ebpf.VariableSpec `ebpf:"nothing"`
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
@@ -558,6 +560,7 @@ type bpfVariables struct {
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	Markers             *ebpf.Variable `ebpf:"markers"`
+	Nothing             *ebpf.Variable `ebpf:"nothing"`
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`
