@@ -325,7 +325,7 @@ struct event {
 	__u32 child_ppid;	    /* tgid of its real_parent */
 	__u32 child_ptid;	    /* tid of its real_parent */
 	__u32 ns_pids[NS_PIDS_MAX]; /* outermost first; [0] is the host's tid */
-	__u64 cap_effective;	    /* creator's, in its user namespace */
+	__u64 cap_effective;	    /* creator's, in its user namespace; if flags ask for a namespace */
 	__s32 leader_signal;	    /* exit signal of the creator's thread group leader */
 	__u32 creator_level;	    /* of the creator's own pid namespace */
 

@@ -8,6 +8,8 @@
 #include "request.h"
 #include <bpf/bpf_helpers.h>
 
+#define NAMESPACE_FLAGS 0x7e020080ULL /* CLONE_NEWNS, NEWCGROUP to NEWNET, NEWTIME */
+
 #define PF_EXITING     0x00000004 /* include/linux/sched.h */
 #define PF_IO_WORKER   0x00000010 /* 5.12 */
 #define PF_USER_WORKER 0x00004000 /* 6.4 */
@@ -149,8 +151,6 @@ static __always_inline void read_leader_signal(struct event *e, struct task_stru
 {
 	struct task_struct *leader = RD(c, group_leader), *parent = RD(leader, real_parent);
 
-	if (!(e->flags & CLONE_PARENT))
-		return;
 	e->child_exit_signal = RD(p, exit_signal);
 	e->leader_signal = RD(leader, exit_signal);
 	barrier();
@@ -171,8 +171,11 @@ static __always_inline void read_child_details(struct event *e, struct task_stru
 	e->child_set_child_tid = (__u64)RD(p, set_child_tid);
 	e->child_clear_child_tid = (__u64)RD(p, clear_child_tid);
 	e->child_ptrace = RD(p, ptrace);
-	read_leader_signal(e, p, c, btf);
-	bpf_core_read(&e->cap_effective, sizeof(e->cap_effective), &cred->cap_effective);
+	if (e->flags & CLONE_PARENT)
+		read_leader_signal(e, p, c, btf);
+	e->cap_effective = 0;
+	if (e->flags & NAMESPACE_FLAGS)
+		bpf_core_read(&e->cap_effective, sizeof(e->cap_effective), &cred->cap_effective);
 	e->have |= HAVE_CREATOR_DETAILS;
 	e->child_pid_ns = pid_ns->inum;
 	e->ns_pids[0] = e->result;

@@ -151,7 +151,7 @@ func (r *Record) checkedState() State {
 		s.Set(CondSeccompDenied, false)
 	}
 	switch {
-	case r.Have&HaveCreatorDetails != 0:
+	case r.Have&HaveCreatorDetails != 0 && r.Flags&NamespaceFlags != 0:
 		s.Set(CondCapAdmin, r.CapEffective>>capSysAdmin&1 != 0)
 	case r.Evidence.Known&KnownCreator != 0:
 		s.Set(CondCapAdmin, r.Evidence.CapEffective>>capSysAdmin&1 != 0)

@@ -124,7 +124,7 @@ type Record struct {
 	NSPids      [NSPidsMax]uint32 // the child's tid at each level, outermost first
 
 	// Of the creator of a success (HaveCreatorDetails).
-	CapEffective uint64 // in its user namespace
+	CapEffective uint64 // in its user namespace; only if Flags ask for a namespace
 	LeaderSignal int32  // exit signal of its thread group's leader, for CLONE_PARENT (HaveLeader)
 	CreatorLevel uint32 // of its own pid namespace, 0 is the initial one
 
