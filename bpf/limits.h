@@ -37,7 +37,7 @@ READER evidence_nproc(struct evidence *v, __u64 at)
 	__u64 limit = KREAD(signal, rlim[RLIMIT_NPROC].rlim_cur);
 	struct ucounts *ucounts = NULL;
 	struct user_namespace *ns;
-	bool rlimit, full = false;
+	bool rlimit, over, full = false;
 	__u32 index;
 
 	if (!v)
@@ -72,12 +72,13 @@ READER evidence_nproc(struct evidence *v, __u64 at)
 		level->ns = KREAD(ns, ns.inum);
 		level->uid = KREAD((struct ucounts___rlimit *)ucounts, uid.val);
 		v->nproc_levels = up + 1;
-		if (!up || (!full && limit - count < v->nproc_limit - v->nproc_count)) {
+		over = count < 0 || (__u64)count >= limit;
+		if (!up || (!full && (over || limit - count < v->nproc_limit - v->nproc_count))) {
 			v->nproc_count = count;
 			v->nproc_limit = limit;
 			v->nproc_up = up;
 		}
-		full |= count < 0 || (__u64)count >= limit;
+		full |= over;
 		if (rlimit)
 			KELEMENT(limit, (struct user_namespace___rlimit *)ns, rlimit_max, index);
 		else

@@ -78,10 +78,11 @@ const pidnsMatters = 0.1
 // pidnsLimits are those of pid namespaces: each has as many numbers as its pid_max allows,
 // or the machine's, from 1 on.
 func pidnsLimits(uses []tracer.PidnsUse) (limits []host.Limit) {
+	machine := host.ReadMachine().PidMax
 	for _, use := range uses {
 		most, used := uint64(use.Max), uint64(use.Used)
 		if most == 0 {
-			most = host.ReadMachine().PidMax
+			most = machine
 		}
 		most-- // 0 is nobody's
 		if float64(used) >= pidnsMatters*float64(most) && most < math.MaxUint32 {

@@ -92,7 +92,7 @@ func (h *History) Add(r *decode.Record) (m Meaning) {
 	if t.lock.Count > 0 {
 		if t.lock.Count >= MinRestarts && sameAttempt(&t.lock, r) {
 			ended := t.lock
-			ended.Ended, ended.Result = true, r.Result
+			ended.Ended, ended.EndUnseen, ended.Result = true, false, r.Result
 			m.Ended = &ended
 		}
 		h.forgetLock(t)

@@ -122,6 +122,11 @@ func TestEndUnseen(t *testing.T) {
 	if err != nil || told != 1 {
 		t.Errorf("told %d times, %v", told, err)
 	}
+	// an end that is seen is told all the same
+	m := h.Add(attempt(7, uint64(4*time.Second), decode.EntryClone, -int32(decode.EAGAIN)))
+	if m.Ended == nil || !m.Ended.Ended || m.Ended.EndUnseen {
+		t.Errorf("ended by a failure: %+v", m.Ended)
+	}
 }
 
 // TestBounded: threads that begin something and never end it do not add up.

@@ -36,6 +36,9 @@ func New(t testing.TB, args ...string) *Run {
 	dir := t.TempDir()
 	r := &Run{File: filepath.Join(dir, "events"), ready: filepath.Join(dir, "ready")}
 	// bounded in time, should the test be killed itself
+	if InGuest() { // the reader is some ten times slower there, and the records are as large
+		args = append([]string{"--buffer-size", "32M"}, args...)
+	}
 	all := []string{"trace", "--format", "json", "-o", r.File, "--ready-file", r.ready, "-d", "5m"}
 	r.Cmd = exec.Command(Forktrace(t), append(append(all, PlanArgs()...), args...)...)
 	r.Cmd.Stdout, r.Cmd.Stderr = &r.Stdout, &r.Stderr

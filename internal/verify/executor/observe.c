@@ -65,6 +65,7 @@ static long create_running(long nr, long first, long second, struct request *r, 
 static void pause_for_ever(struct request *r)
 {
 	(void)r;
+	call2(NR_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	call5(NR_ppoll, 0, 0, 0, 0, 0);
 }
 

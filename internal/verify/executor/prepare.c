@@ -302,6 +302,7 @@ static void own_pidns(int made)
 
 	if (pid == 0)
 		pid = fork_plain();
+	call2(NR_prctl, PR_SET_PDEATHSIG, SIGKILL); /* of both; before unshare it would be forgotten */
 	if (pid < 0 || (pid == 0 && call4(NR_write, made, (long)"", 1, 0) != 1))
 		call1(NR_exit_group, 1);
 	call5(NR_ppoll, 0, 0, 0, 0, 0);

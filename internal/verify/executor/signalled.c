@@ -79,8 +79,10 @@ long issue_signalled(struct request *r)
 
 	if (pid == 0)
 		be_signalled(r);
-	if (pid < 0)
-		return pid;
+	if (pid < 0) {
+		r->unprepared = pid; /* that was our own */
+		return 0;
+	}
 	ret = trace(pid, &info);
 	call2(NR_kill, pid, SIGKILL);
 	reap(pid);
