@@ -9,7 +9,7 @@ type Known uint32
 
 // The parts, as enum evidence_known of bpf/event.h defines them.
 const (
-	KnownCreator      Known = 1 << iota // CapEffective, EUID, UserLevel, Policy, SeccompMode
+	KnownCreator      Known = 1 << iota // CapEffective, EUID, UserLevel, Policy, SeccompMode, FSInExec
 	KnownSignals                        // Pending, Blocked
 	KnownNproc                          // Nproc*
 	KnownPids                           // Pids*
@@ -20,7 +20,7 @@ const (
 	KnownArgs                           // Args*, Tail
 	KnownTarget                         // TargetBad
 	KnownParentChain                    // Pids* took all cgroups above into account
-	KnownFiles                          // NofileLimit
+	KnownFiles                          // NofileLimit, MaxFds
 	KnownSetTid                         // SetTidFault
 	KnownSender                         // Sender*
 	KnownPgtables                       // PgtablesBytes

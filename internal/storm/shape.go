@@ -95,7 +95,8 @@ func Shape(f *Facts) (name string, r remedy) {
 	return "", stopped
 }
 
-// Numbers are the facts on which the shape rests; what is not told there was none of.
+// Numbers are the facts on which the shape rests; of what is not told there was none, or this kernel does not
+// show it.
 func (f *Facts) Numbers() string {
 	var told []string
 	for _, n := range []struct {
