@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -24,13 +25,13 @@ func (o *callOptions) explain(w, diag io.Writer, format string) error {
 	return o.write(w, format, all)
 }
 
-// notesOf are the notes of the answers, each once; those that hold for some of several
-// kernels only, such as that one does not ask for a condition, are left to JSON.
-func notesOf(all []answer) (notes []string) {
-	if len(all) > 1 {
-		return nil
+// notesOf are the notes that hold for every answer; those of some kernels only are left to JSON.
+func notesOf(all []answer) []string {
+	notes := slices.Clone(all[0].Notes)
+	for _, a := range all[1:] {
+		notes = slices.DeleteFunc(notes, func(n string) bool { return !slices.Contains(a.Notes, n) })
 	}
-	return all[0].Notes
+	return notes
 }
 
 func (o *callOptions) write(w io.Writer, format string, all []answer) error {
