@@ -95,6 +95,9 @@ func recorded(t *testing.T) map[string]int {
 	column := runtime.GOARCH + "/" + strings.Join(release[:2], ".")
 	at := -1
 	numbers := map[string]int{}
+	if !strings.Contains(docs.Verifier, "VERIFIED") {
+		t.Error("docs/verifier.md has no table")
+	}
 	for line := range strings.Lines(docs.Verifier) {
 		f := strings.Fields(line)
 		switch {
