@@ -37,7 +37,7 @@ const (
 	FactNSInit              // first process of its pid namespace (SIGNAL_UNKILLABLE)
 	FactHandlersCleared     // no handler but SIG_DFL and SIG_IGN; looked at for CLONE_CLEAR_SIGHAND only
 	FactInTargetCgroup      // in the cgroup of the request; looked at for CLONE_INTO_CGROUP only
-	FactInPidNSForChildren  // in the pid namespace that its nsproxy has for children
+	FactInPidNSForChildren  // in the pid namespace that its nsproxy has for children; with details only
 	FactInTimeNSForChildren // likewise; told where it got an nsproxy of its own
 	FactUserNSNested        // its user namespace is the creator's child and of its effective user; looked at for CLONE_NEWUSER only
 	FactTracedAlike         // by the creator's tracer; looked at for CLONE_PTRACE only

@@ -139,7 +139,10 @@ func (c *creatorState) set(name, value string, hasValue bool, arch string) error
 	}
 	holds, err := parseHolds(name, value, hasValue)
 	for _, w := range stateSwitches {
-		if w.name == name && err == nil {
+		if w.name == name {
+			if err != nil {
+				return err
+			}
 			if name == "la57" && arch != "amd64" {
 				return usagef("--state la57: %s has none", arch)
 			}

@@ -19,6 +19,7 @@ static void fork_and_reap(void)
 int run_crowd(void)
 {
 	struct rlimit few = {CROWD, CROWD};
+	int status, failed = 0;
 
 	for (int i = 0; i < CROWD - 1; i++) {
 		fflush(stdout);
@@ -28,7 +29,7 @@ int run_crowd(void)
 			fork_and_reap();
 		}
 	}
-	while (wait(NULL) > 0)
-		;
-	return 0;
+	while (wait(&status) > 0)
+		failed |= status;
+	return failed != 0; /* somebody could not become the user */
 }
