@@ -94,7 +94,7 @@ func tryMechanism(h *Hook) error {
 	if h.attach.prepare != nil {
 		h.attach.prepare(spec, h.Symbol)
 	}
-	p, err := ebpf.NewProgram(spec)
+	p, err := loadProgram(spec)
 	if err != nil {
 		return fmt.Errorf("loading a program for %s: %w", h.attach.first, plain(err))
 	}

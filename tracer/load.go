@@ -59,6 +59,18 @@ func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options) (*kernelS
 	}, nil
 }
 
+// loadProgram loads one that is made here. Unlike ebpf.NewProgram it does not read the
+// kernel's types once more, which takes longer than loading.
+func loadProgram(spec *ebpf.ProgramSpec) (*ebpf.Program, error) {
+	one := ebpf.CollectionSpec{Programs: map[string]*ebpf.ProgramSpec{spec.Name: spec}}
+	coll, err := ebpf.NewCollectionWithOptions(&one, ebpf.CollectionOptions{Cache: kernelCache})
+	if err != nil {
+		return nil, err
+	}
+	defer coll.Close()
+	return coll.DetachProgram(spec.Name), nil
+}
+
 type closerFunc func()
 
 func (f closerFunc) Close() error { f(); return nil }

@@ -60,7 +60,7 @@ func tracepointsPreemptible(kernel *btf.Spec) (bool, error) {
 		return false, fmt.Errorf("creating a map: %w", err)
 	}
 	defer result.Close()
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
+	p, err := loadProgram(&ebpf.ProgramSpec{
 		Name: "preempt_count", Type: ebpf.Tracing, AttachType: ebpf.AttachTraceRawTp, AttachTo: "vm_unmapped_area",
 		License: "Dual BSD/GPL",
 		Instructions: append(code,

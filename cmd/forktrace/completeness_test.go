@@ -119,7 +119,7 @@ func TestTinyBuffer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := testkit.Start(t, append(c.options, "--buffer-size", "4096")...)
-			load, _ := runLoad(t, testkit.Scale(25_000, 1_000))
+			load, _ := runLoad(t, testkit.Scale(25_000, 4_000))
 			r.Terminate(t)
 			r.WantStatus(t, c.status)
 			s := testkit.ReadStream[testkit.Brief](t, r.File)

@@ -119,7 +119,7 @@ func (c *campaign) prepare(ctx context.Context, arch string) (payload, error) {
 	if err != nil {
 		return payload{}, err
 	}
-	p := payload{initramfs: filepath.Join(out, "initramfs"), jobs: testJobs(suites, c.plans, c.test, c.testLimit())}
+	p := payload{initramfs: filepath.Join(out, "initramfs"), jobs: c.testJobs(suites)}
 	if c.shell != "" {
 		p.jobs = []job{shellJob(c.shell, c.plans[0])}
 	}

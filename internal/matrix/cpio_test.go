@@ -103,7 +103,7 @@ func TestWriteInitramfs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jobs := testJobs([]suite{s}, []string{"auto"}, "", 0)
+	jobs := (&options{plans: []string{"auto"}}).testJobs([]suite{s})
 	to := filepath.Join(dir, "initramfs")
 	if err := writeInitramfs(to, machines["amd64"], filepath.Join(dir, "busybox"), []suite{s}, jobs, nil); err != nil {
 		t.Fatal(err)

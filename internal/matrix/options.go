@@ -20,6 +20,7 @@ type options struct {
 	arches      []string
 	kernels     []string
 	short       bool
+	quick       bool
 	list        bool
 	update      bool
 	noGaps      bool
@@ -57,6 +58,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.Func("arch", "architectures, separated by commas: amd64, arm64 (default amd64)", listInto(&o.arches))
 	flags.Func("kernel", "kernel `versions` of the table, separated by commas (default all)", listInto(&o.kernels))
 	flags.BoolVar(&o.short, "short", false, "only the few kernels that differ most")
+	flags.BoolVar(&o.quick, "quick", false, "loads of a quarter of their size")
 	flags.BoolVar(&o.list, "list", false, "print the selected kernels and what the cache has, and run nothing")
 	flags.BoolVar(&o.update, "update", false, "look for newer packages than the cached ones")
 	flags.BoolVar(&o.noGaps, "no-gaps", false, "a kernel that cannot be had is a failure")
@@ -145,6 +147,6 @@ func listInto(list *[]string) func(string) error {
 }
 
 // testLimit is the time after which a test binary gives up by itself, early enough to be heard.
-func (o options) testLimit() time.Duration {
+func (o *options) testLimit() time.Duration {
 	return max(o.timeout-20*time.Second, o.timeout/2).Round(time.Second)
 }

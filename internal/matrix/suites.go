@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // suitePackages are the packages with tests that need privileges or a certain kernel. A package without tests is
@@ -154,14 +153,17 @@ type job struct {
 }
 
 // testJobs lists every suite under every probe plan.
-func testJobs(suites []suite, plans []string, pattern string, limit time.Duration) []job {
+func (o *options) testJobs(suites []suite) []job {
 	var jobs []job
-	for _, plan := range plans {
+	for _, plan := range o.plans {
 		for _, s := range suites {
 			name := fmt.Sprintf("%03d-%s-%s", len(jobs), plan, strings.ReplaceAll(s.name, "/", "-"))
-			command := fmt.Sprintf("exec ./%s -test.v=test2json -test.paniconexit0 -test.timeout=%s", quote(s.program()), limit)
-			if pattern != "" {
-				command += " -test.run=" + quote(pattern)
+			command := fmt.Sprintf("exec ./%s -test.v=test2json -test.paniconexit0 -test.timeout=%s", quote(s.program()), o.testLimit())
+			if o.test != "" {
+				command += " -test.run=" + quote(o.test)
+			}
+			if o.quick {
+				command = "export FORKTRACE_QUICK=1\n" + command
 			}
 			jobs = append(jobs, job{name, s.name, plan, script(s.dir(), plan, command)})
 		}

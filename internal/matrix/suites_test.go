@@ -11,7 +11,8 @@ import (
 
 func TestTestJobs(t *testing.T) {
 	suites := []suite{{name: "tracer"}, {name: "cmd/forktrace"}}
-	jobs := testJobs(suites, []string{"auto", "kprobe"}, "It's", 9*time.Minute)
+	o := options{plans: []string{"auto", "kprobe"}, test: "It's", timeout: 10 * time.Minute, quick: true}
+	jobs := o.testJobs(suites)
 	var names []string
 	for _, j := range jobs {
 		names = append(names, j.name)
@@ -19,7 +20,7 @@ func TestTestJobs(t *testing.T) {
 	if got := strings.Join(names, " "); got != "000-auto-tracer 001-auto-cmd-forktrace 002-kprobe-tracer 003-kprobe-cmd-forktrace" {
 		t.Errorf("jobs: %s", got)
 	}
-	for _, want := range []string{"cd '/suite/cmd/forktrace'", "FORKTRACE_PLAN='kprobe'", "./'forktrace.test'", `-test.run='It'\''s'`, "-test.timeout=9m0s"} {
+	for _, want := range []string{"cd '/suite/cmd/forktrace'", "FORKTRACE_PLAN='kprobe'", "./'forktrace.test'", `-test.run='It'\''s'`, "-test.timeout=9m40s", "FORKTRACE_QUICK=1"} {
 		if !strings.Contains(jobs[3].script, want) {
 			t.Errorf("no %q in script:\n%s", want, jobs[3].script)
 		}

@@ -35,10 +35,14 @@ func NeedQuietHost(t testing.TB) {
 // and is some ten times slower.
 func InGuest() bool { return os.Getenv("FORKTRACE_MATRIX") != "" }
 
-// Scale is the size of a load: n, or in a guest what is enough there.
+// Scale is the size of a load: n, or in a guest what is enough there, of which
+// scripts/matrix --quick takes a quarter.
 func Scale(n, guest int) int {
-	if InGuest() {
-		return guest
+	switch {
+	case !InGuest():
+		return n
+	case os.Getenv("FORKTRACE_QUICK") != "":
+		return guest / 4
 	}
-	return n
+	return guest
 }
