@@ -76,13 +76,35 @@ static int few_files(void)
 	return write_file("/proc/sys/fs/file-max", "1") || ordinary_user();
 }
 
-/* Memory that is promised already, and no more promises. */
+static unsigned long promised_kb(void)
+{
+	unsigned long kb = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	if (!f)
+		return 0;
+	while (fgets(line, sizeof(line), f) && sscanf(line, "Committed_AS: %lu", &kb) != 1)
+		;
+	fclose(f);
+	return kb;
+}
+
+/*
+ * Memory that is promised already, and room for half of it only, so that a copy of this
+ * process is too much while others, whose files in a tmpfs are promised memory as well, go on.
+ */
 static int no_memory_promised(void)
 {
-	size_t size = 64 << 20;
+	const size_t size = 128 << 20;
+	unsigned long promised;
+	char limit[32];
 
-	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ||
-	       write_file("/proc/sys/vm/overcommit_kbytes", "1") ||
+	if (mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
+		return -1;
+	promised = promised_kb();
+	snprintf(limit, sizeof(limit), "%lu", promised + size / 1024 / 2);
+	return !promised || write_file("/proc/sys/vm/overcommit_kbytes", limit) ||
 	       write_file("/proc/sys/vm/overcommit_memory", "2") || ordinary_user();
 }
 
