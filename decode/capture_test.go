@@ -60,10 +60,11 @@ var uncaptured = map[uint64]string{
 // was kept, and the inverted one is told by its own check and no other.
 func TestCaptureInverted(t *testing.T) {
 	records, traits := captured(t)
+	sys := &System{Traits: traits}
 	told := map[uint64]bool{}
 	for i := range records {
 		r := &records[i]
-		if v := CheckRecord(r, traits); v != nil {
+		if v := CheckRecord(r, sys); v != nil {
 			t.Errorf("%s %s: %+v", r.Entry, AppendFlags(nil, r.Flags, StyleShort), v)
 		}
 		for _, c := range inversions {
@@ -72,7 +73,7 @@ func TestCaptureInverted(t *testing.T) {
 			}
 			lie := *r
 			lie.Facts ^= 1 << c.fact
-			v := CheckRecord(&lie, traits)
+			v := CheckRecord(&lie, sys)
 			if len(v) != 1 || v[0].ID != c.check {
 				t.Errorf("%s of %s %s inverted: %+v", Facts[c.fact].Name, r.Entry, AppendFlags(nil, r.Flags, StyleShort), v)
 			}

@@ -44,17 +44,17 @@ const (
 )
 
 // CheckRecord compares a creation with what its flags promise, and its outcome with the
-// rules of a kernel with these traits. It returns nil, and allocates nothing, when all is
-// as it should be or cannot be told.
-func CheckRecord(r *Record, traits Traits) []Violation {
+// rules, given what holds on this machine. It returns nil, and allocates nothing, when all
+// is as it should be or cannot be told. Calls with one System must not overlap.
+func CheckRecord(r *Record, sys *System) []Violation {
 	if r.Have&HaveFlags == 0 {
 		return nil
 	}
 	if r.Failed() {
-		return checkRefusal(r, traits)
+		return checkRefusal(r, sys)
 	}
 	broken := r.broken()
-	rule := forbidding(r, traits)
+	rule := forbidding(r, sys.Traits)
 	if broken == (checkSet{}) && rule == nil {
 		return nil
 	}
@@ -220,22 +220,38 @@ func forbidding(r *Record, traits Traits) *Rule {
 	return nil
 }
 
-// checkRefusal says what is wrong with a failure: that a rule surely applies, that the
-// error is another, and that no rule which may come first explains it. Behind the rules
-// that security modules and schedulers have a say in, nothing is sure.
-func checkRefusal(r *Record, traits Traits) []Violation {
+// checkRefusal says what is wrong with a failure: that a rule surely applies and gives
+// another error, or that no rule gives this one.
+func checkRefusal(r *Record, sys *System) []Violation {
 	if !r.judged() || r.Layer < LayerSyscall || r.Restarted() {
 		return nil
 	}
-	q := r.checkedRequest()
-	switch {
-	case r.Layer == LayerSyscall:
-		if !r.argsAreSure() {
-			return nil
-		}
-		q.fromArgs(r)
-	case r.Have&HaveReread != 0:
+	if r.Layer == LayerSyscall && !r.argsAreSure() || r.Layer != LayerSyscall && r.Have&HaveReread != 0 {
 		return nil
+	}
+	if rule := contradicted(r, sys.Traits); rule != nil {
+		return []Violation{{
+			ID: ViolationRefused, Promised: string(AppendErrno(nil, rule.Errno)) + ": " + rule.Sentence,
+			Seen: string(AppendErrno(nil, r.Errno())), Source: rule.Source, Rule: rule.ID,
+		}}
+	}
+	// further out, a hook on a function inside can have been missed
+	if r.Layer == LayerCopyProcess && r.unexplained(sys) {
+		return []Violation{{
+			ID: ViolationRefused, Promised: "no rule refuses such a request with this error",
+			Seen: string(AppendErrno(nil, r.Errno())), Source: "kernel/fork.c",
+		}}
+	}
+	return nil
+}
+
+// contradicted is the rule that surely applies to a failure which has another error, and
+// which no rule explains that may come first: nil if there is none. Behind the rules that
+// security modules and schedulers have a say in, nothing is sure.
+func contradicted(r *Record, traits Traits) *Rule {
+	q := r.checkedRequest()
+	if r.Layer == LayerSyscall {
+		q.fromArgs(r)
 	}
 	s := r.checkedState()
 	v := viewOf(&q, &s, traits)
@@ -250,10 +266,7 @@ func checkRefusal(r *Record, traits Traits) []Violation {
 			return nil
 		}
 		if applies == Yes {
-			return []Violation{{
-				ID: ViolationRefused, Promised: string(AppendErrno(nil, rule.Errno)) + ": " + rule.Sentence,
-				Seen: string(AppendErrno(nil, r.Errno())), Source: rule.Source, Rule: rule.ID,
-			}}
+			return rule
 		}
 	}
 	return nil

@@ -93,13 +93,13 @@ func newestTraits(t testing.TB) Traits {
 }
 
 func TestCheckHonest(t *testing.T) {
-	traits := newestTraits(t)
+	sys := &System{Traits: newestTraits(t)}
 	for _, flags := range checkedFlags {
 		r := honest(EntryClone3, flags)
-		if v := CheckRecord(&r, traits); v != nil {
+		if v := CheckRecord(&r, sys); v != nil {
 			t.Errorf("%s: %+v", AppendFlags(nil, flags, StyleShort), v)
 		}
-		allocs := testing.AllocsPerRun(10, func() { CheckRecord(&r, traits) })
+		allocs := testing.AllocsPerRun(10, func() { CheckRecord(&r, sys) })
 		if allocs != 0 {
 			t.Errorf("%s: %v allocations", AppendFlags(nil, flags, StyleShort), allocs)
 		}
@@ -163,7 +163,7 @@ func flip(f Fact) func(*Record) { return func(r *Record) { r.Facts ^= 1 << f } }
 
 // TestCheckLies turns one observation round, and wants exactly its check to say so.
 func TestCheckLies(t *testing.T) {
-	traits := newestTraits(t)
+	sys := &System{Traits: newestTraits(t)}
 	told := map[string]bool{}
 	for _, lie := range lies {
 		for _, flags := range checkedFlags {
@@ -172,7 +172,7 @@ func TestCheckLies(t *testing.T) {
 			}
 			r := honest(EntryClone3, flags)
 			lie.lie(&r)
-			v := CheckRecord(&r, traits)
+			v := CheckRecord(&r, sys)
 			if len(v) != 1 || v[0].ID != lie.check || v[0].Promised == "" || v[0].Seen == "" || v[0].Source == "" {
 				t.Errorf("%s of %s: %+v", lie.check, AppendFlags(nil, flags, StyleShort), v)
 			}
@@ -191,7 +191,7 @@ func TestCheckLies(t *testing.T) {
 
 // TestCheckCaveats are observations that look like violations and are none.
 func TestCheckCaveats(t *testing.T) {
-	traits := newestTraits(t)
+	sys := &System{Traits: newestTraits(t)}
 	for name, c := range map[string]struct {
 		entry Entry
 		flags uint64
@@ -232,7 +232,7 @@ func TestCheckCaveats(t *testing.T) {
 	} {
 		r := honest(c.entry, c.flags)
 		c.lie(&r)
-		if v := CheckRecord(&r, traits); v != nil {
+		if v := CheckRecord(&r, sys); v != nil {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
@@ -249,44 +249,54 @@ func copyIn(errno Errno, change func(*Evidence)) Record {
 
 // TestCheckOutcome asks the rules about outcomes.
 func TestCheckOutcome(t *testing.T) {
-	traits := newestTraits(t)
+	sys := &System{Traits: newestTraits(t)}
 	failed := func(errno Errno, layer Layer, flags uint64) Record {
 		return Record{Entry: EntryClone, Flags: flags, Have: HaveFlags | HaveExitSignal, Result: -int32(errno), Layer: layer}
 	}
 	with := func(r Record, change func(*Record)) Record { change(&r); return r }
+	unprofiled := func(r Record) Record { r.Evidence.Known |= KnownPerf; return r }
+	noModules := ConditionsOf(CondLSMTask, CondLSMUserNS, CondSchedExtFails)
 	for name, c := range map[string]struct {
 		record   Record
-		id, rule string // "" if all is well
+		id, rule string       // "" if all is well
+		known    ConditionSet // what surely does not hold on this machine
 	}{
-		"NEWNS|FS accepted":            {honest(EntryClone, CloneNewNS|CloneFS), ViolationAccepted, "newns-with-fs"},
-		"signal 65 accepted":           {with(honest(EntryClone, 0), func(r *Record) { r.ExitSignal, r.ChildExitSignal = 65, 65 }), ViolationAccepted, "exit-signal-invalid"},
-		"init with PARENT":             {with(honest(EntryClone, CloneParent), flip(FactCreatorNSInit)), ViolationAccepted, "parent-from-init"},
-		"NEWIPC|SYSVSEM accepted":      {honest(EntryClone, CloneNewIPC|CloneSysvsem), ViolationAccepted, "newipc-with-sysvsem"},
-		"namespaces without privilege": {with(honest(EntryClone, CloneNewUTS), func(r *Record) { r.CapEffective = 0 }), ViolationAccepted, "ns-needs-admin"},
-		"a user namespace gives it":    {with(honest(EntryClone, CloneNewUTS|CloneNewUser), func(r *Record) { r.CapEffective = 0 }), "", ""},
-		"thread pointer of the kernel": {with(honest(EntryClone3, CloneSetTLS), func(r *Record) { r.TLS, r.ChildTLS = 1<<63, 1<<63 }), ViolationAccepted, "tls-range"},
-		"a stack without a size":       {with(honest(EntryClone3, 0), func(r *Record) { r.Have |= HaveStack | HaveStackSize; r.Stack = 4096 }), ViolationAccepted, "stack-without-size"},
-		"one place for two":            {with(honest(EntryClone3, ClonePidfd|CloneParentSetTid), func(r *Record) { r.Have |= HavePidfd | HaveParentTidptr; r.Pidfd, r.ParentTidptr = 8, 8 }), ViolationAccepted, "pidfd-aliases-parent-tid"},
-		"a number below 1":             {with(honest(EntryClone3, 0), func(r *Record) { r.Have ^= HaveSetTid | HaveChildDetails; r.SetTidSize, r.SetTid[0] = 1, -1 }), ViolationAccepted, "settid-range"},
-		"a size refused otherwise":     {copyIn(EINVAL, func(e *Evidence) { e.ArgsSize = 1 << 20; e.Tail = uint8(TailZero) }), ViolationRefused, "c3-size-gt-page"},
-		"a size refused":               {copyIn(E2BIG, func(e *Evidence) { e.ArgsSize = 1 << 20 }), "", ""},
-		"flags refused otherwise":      {copyIn(EPERM, func(e *Evidence) { e.Args[0] = CloneDetached }), ViolationRefused, "reserved-low-bits"},
-		"others can write to it":       {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.MMAlone = CloneDetached, false }), "", ""},
-		"gone since":                   {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.ArgsFault = CloneDetached, true }), "", ""},
-		"no such call":                 {copyIn(ENOSYS, func(e *Evidence) { e.Args[0] = CloneDetached }), "", ""},
-		"without a rule, by the call":  {copyIn(EPERM, func(*Evidence) {}), "", ""},
-		"refused by its rule":          {failed(EINVAL, LayerCopyProcess, CloneNewNS|CloneFS), "", ""},
-		"refused by another":           {failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), ViolationRefused, "newns-with-fs"},
-		"seccomp":                      {failed(EPERM, LayerSeccomp, CloneNewNS|CloneFS), "", ""},
-		"layer not known":              {failed(EPERM, LayerUnknown, CloneNewNS|CloneFS), "", ""},
-		"restarted":                    {failed(ERESTARTNOINTR, LayerCopyProcess, CloneNewNS|CloneFS), "", ""},
-		"a limit":                      {failed(EAGAIN, LayerCopyProcess, CloneNewNS), "", ""},
-		"a module before the rule":     {failed(EACCES, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", ""},
-		"no privilege":                 {failed(EPERM, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", ""},
-		"read again":                   {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have |= HaveReread }), "", ""},
-		"flags not known":              {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have = 0 }), "", ""},
+		"NEWNS|FS accepted":            {honest(EntryClone, CloneNewNS|CloneFS), ViolationAccepted, "newns-with-fs", ConditionSet{}},
+		"signal 65 accepted":           {with(honest(EntryClone, 0), func(r *Record) { r.ExitSignal, r.ChildExitSignal = 65, 65 }), ViolationAccepted, "exit-signal-invalid", ConditionSet{}},
+		"init with PARENT":             {with(honest(EntryClone, CloneParent), flip(FactCreatorNSInit)), ViolationAccepted, "parent-from-init", ConditionSet{}},
+		"NEWIPC|SYSVSEM accepted":      {honest(EntryClone, CloneNewIPC|CloneSysvsem), ViolationAccepted, "newipc-with-sysvsem", ConditionSet{}},
+		"namespaces without privilege": {with(honest(EntryClone, CloneNewUTS), func(r *Record) { r.CapEffective = 0 }), ViolationAccepted, "ns-needs-admin", ConditionSet{}},
+		"a user namespace gives it":    {with(honest(EntryClone, CloneNewUTS|CloneNewUser), func(r *Record) { r.CapEffective = 0 }), "", "", ConditionSet{}},
+		"thread pointer of the kernel": {with(honest(EntryClone3, CloneSetTLS), func(r *Record) { r.TLS, r.ChildTLS = 1<<63, 1<<63 }), ViolationAccepted, "tls-range", ConditionSet{}},
+		"a stack without a size":       {with(honest(EntryClone3, 0), func(r *Record) { r.Have |= HaveStack | HaveStackSize; r.Stack = 4096 }), ViolationAccepted, "stack-without-size", ConditionSet{}},
+		"one place for two":            {with(honest(EntryClone3, ClonePidfd|CloneParentSetTid), func(r *Record) { r.Have |= HavePidfd | HaveParentTidptr; r.Pidfd, r.ParentTidptr = 8, 8 }), ViolationAccepted, "pidfd-aliases-parent-tid", ConditionSet{}},
+		"a number below 1":             {with(honest(EntryClone3, 0), func(r *Record) { r.Have ^= HaveSetTid | HaveChildDetails; r.SetTidSize, r.SetTid[0] = 1, -1 }), ViolationAccepted, "settid-range", ConditionSet{}},
+		"a size refused otherwise":     {copyIn(EINVAL, func(e *Evidence) { e.ArgsSize = 1 << 20; e.Tail = uint8(TailZero) }), ViolationRefused, "c3-size-gt-page", ConditionSet{}},
+		"a size refused":               {copyIn(E2BIG, func(e *Evidence) { e.ArgsSize = 1 << 20 }), "", "", ConditionSet{}},
+		"flags refused otherwise":      {copyIn(EPERM, func(e *Evidence) { e.Args[0] = CloneDetached }), ViolationRefused, "reserved-low-bits", ConditionSet{}},
+		"others can write to it":       {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.MMAlone = CloneDetached, false }), "", "", ConditionSet{}},
+		"gone since":                   {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.ArgsFault = CloneDetached, true }), "", "", ConditionSet{}},
+		"no such call":                 {copyIn(ENOSYS, func(e *Evidence) { e.Args[0] = CloneDetached }), "", "", ConditionSet{}},
+		"without a rule, by the call":  {copyIn(EPERM, func(*Evidence) {}), "", "", ConditionSet{}},
+		"refused by its rule":          {failed(EINVAL, LayerCopyProcess, CloneNewNS|CloneFS), "", "", ConditionSet{}},
+		"refused by another":           {failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), ViolationRefused, "newns-with-fs", ConditionSet{}},
+		"seccomp":                      {failed(EPERM, LayerSeccomp, CloneNewNS|CloneFS), "", "", ConditionSet{}},
+		"layer not known":              {failed(EPERM, LayerUnknown, CloneNewNS|CloneFS), "", "", ConditionSet{}},
+		"restarted":                    {failed(ERESTARTNOINTR, LayerCopyProcess, CloneNewNS|CloneFS), "", "", ConditionSet{}},
+		"a limit":                      {failed(EAGAIN, LayerCopyProcess, CloneNewNS), "", "", ConditionSet{}},
+		"a module before the rule":     {failed(EACCES, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", "", ConditionSet{}},
+		"no privilege":                 {failed(EPERM, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", "", ConditionSet{}},
+		"read again":                   {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have |= HaveReread }), "", "", ConditionSet{}},
+		"without a rule":               {unprofiled(failed(Errno(33), LayerCopyProcess, 0)), ViolationRefused, "", noModules},
+		"by a module of one's own":     {unprofiled(failed(Errno(33), LayerCopyProcess, 0)), "", "", ConditionSet{}},
+		"by a profiler":                {failed(Errno(33), LayerCopyProcess, 0), "", "", noModules},
+		"a right that is not asked":    {unprofiled(failed(EPERM, LayerCopyProcess, CloneFS)), ViolationRefused, "", noModules},
+		"a limit that nothing shows":   {unprofiled(failed(EAGAIN, LayerCopyProcess, CloneFS)), "", "", noModules},
+		"memory that nothing shows":    {unprofiled(failed(ENOMEM, LayerCopyProcess, CloneFS)), "", "", noModules},
+		"flags not known":              {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have = 0 }), "", "", ConditionSet{}},
 	} {
-		v := CheckRecord(&c.record, traits)
+		sys.Known = c.known
+		v := CheckRecord(&c.record, sys)
 		ids := []string{}
 		for _, one := range v {
 			ids = append(ids, one.ID+" "+one.Rule)

@@ -128,6 +128,17 @@ func ReasonOf(r *Record, sys *System) Reason {
 	return reason
 }
 
+// unexplained says whether no rule gives this error to the request of a failure, however
+// what others change may have been at that moment, and wherever it failed.
+func (r *Record) unexplained(sys *System) bool {
+	req := requestOf(r)
+	state := stateOf(r, sys)
+	v := viewOf(&req, &state, sys.Traits)
+	v.forgetAbsent(racy)
+	var reason Reason
+	return !creationBook.explain(&reason, &v, sys.Traits, r, stageRange{}, r.Errno()) && reason.Rule == nil && reason.Count == 0
+}
+
 // passing are conditions that can be over when the evidence is read, so that their absence
 // then does not speak against a rule for sure.
 var passing = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec)

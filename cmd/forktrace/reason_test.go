@@ -70,11 +70,19 @@ func TestPidExhausted(t *testing.T) {
 	checkReasons(t, "pid-exhausted")
 }
 
-// checkReasons runs one of the load program's sets of causes.
+// checkReasons runs one of the load program's sets of causes: each is named, and none is a
+// violation of the rules.
 func checkReasons(t *testing.T, set string) {
-	r := testkit.New(t, "--", testkit.Creations(t), set)
-	r.Launch(t).WantStatus(t, 0)
+	r := testkit.New(t, "--check", "--", testkit.Creations(t), set)
+	if status := r.Launch(t).Wait(t); status != 0 && status != exitDiverges {
+		t.Fatalf("status %d\n%s", status, &r.Stderr)
+	}
 	s := r.Events(t)
+	for i := range s.Creations {
+		if e := &s.Creations[i]; e.Check != nil {
+			t.Errorf("%s: %+v", describe(e), e.Check)
+		}
+	}
 	for line := range bytes.Lines(r.Stdout.Bytes()) {
 		var c reasonCase
 		if err := json.Unmarshal(line, &c); err != nil {

@@ -46,7 +46,7 @@ type stream struct {
 	failedOnly bool // restarts are no failures
 	ofTree     bool // only a tree of processes is traced
 	checks     bool
-	traits     decode.Traits
+	system     *host.System
 	broken     []decode.Violation // by the record that is being printed
 	past       history.History
 	meaning    history.Meaning // of the record that is being printed
@@ -65,7 +65,9 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	s.filtered = s.ofTree || k.UIDs != nil || k.PPids != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
 	var check func(*decode.Record) []decode.Violation
 	if !o.summary && !o.noFailures || o.promises {
-		s.traits = kernelTraits(diag)
+		s.system = host.NewSystem(kernelTraits(diag))
+	} else {
+		s.system = host.NewSystem(0)
 	}
 	if o.promises {
 		s.checks = true
@@ -90,7 +92,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	}
 	switch {
 	case o.format == "json":
-		j := output.NewJSON(out, cgroups, host.NewSystem(s.traits).For)
+		j := output.NewJSON(out, cgroups, s.system.For)
 		j.Symbol, j.Check, j.Fallback = s.symbols.Name, check, fallback
 		s.printer = j
 	case o.summary:
@@ -99,7 +101,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	default:
 		s.printer = output.NewText(out, diag, output.TextOptions{
 			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
-			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: host.NewSystem(s.traits).For, Check: check, Fallback: fallback,
+			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: s.system.For, Check: check, Fallback: fallback,
 		})
 	}
 	return s
@@ -146,7 +148,7 @@ func (s *stream) Creation(r *decode.Record) error {
 		s.stages.Add(r)
 	}
 	if s.checks {
-		s.broken = decode.CheckRecord(r, s.traits)
+		s.broken = decode.CheckRecord(r, s.system.For(r))
 		s.violations += uint64(len(s.broken))
 	}
 	if s.tally != nil {

@@ -55,11 +55,14 @@ func judgeModules(s *decode.State, modules []string, errno decode.Errno) {
 		task = task || !known || slices.Contains(a.task, errno)
 		userns = userns || !known || slices.Contains(a.userns, errno)
 	}
-	for c, may := range map[decode.Condition]bool{decode.CondLSMTask: task, decode.CondLSMUserNS: userns} {
-		if may || modules == nil {
-			s.Forget(c)
+	for _, hook := range [...]struct {
+		condition decode.Condition
+		may       bool
+	}{{decode.CondLSMTask, task}, {decode.CondLSMUserNS, userns}} {
+		if hook.may || modules == nil {
+			s.Forget(hook.condition)
 		} else {
-			s.Set(c, false)
+			s.Set(hook.condition, false)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 type System struct {
 	now     decode.System
 	read    map[decode.Errno]time.Time // when what an error depends on was read
+	sched   time.Time                  // when it was read which scheduler is active
 	modules []string                   // active security modules, nil if that is not known
 }
 
@@ -113,8 +114,8 @@ func (s *System) For(r *decode.Record) *decode.System {
 	}
 	state := decode.State{Known: s.now.Known, True: s.now.True}
 	judgeModules(&state, s.modules, errno)
-	if time.Since(s.read[0]) > systemAge {
-		s.read[0] = time.Now()
+	if time.Since(s.sched) > systemAge {
+		s.sched = time.Now()
 		judgeSchedExt(&state, schedExtFile)
 	}
 	s.now.Known, s.now.True = state.Known, state.True

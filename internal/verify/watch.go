@@ -25,7 +25,7 @@ type Watch struct {
 
 // watcher takes what the tracer finds.
 type watcher struct {
-	traits  decode.Traits
+	system  decode.System
 	checked int
 	lost    uint64
 	broken  []brokenPromise
@@ -48,7 +48,7 @@ func NewWatch(v *Verifier) (*Watch, error) {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	w := &Watch{tracer: tr, stop: stop, ended: make(chan error, 1), watcher: watcher{traits: v.Traits}}
+	w := &Watch{tracer: tr, stop: stop, ended: make(chan error, 1), watcher: watcher{system: decode.System{Traits: v.Traits}}}
 	go func() { w.ended <- tr.Read(ctx, &w.watcher) }()
 	return w, nil
 }
@@ -56,7 +56,7 @@ func NewWatch(v *Verifier) (*Watch, error) {
 // Creation compares a creation with its promises; it is for [tracer.Handler].
 func (w *watcher) Creation(r *decode.Record) error {
 	w.checked++
-	for _, v := range decode.CheckRecord(r, w.traits) {
+	for _, v := range decode.CheckRecord(r, &w.system) {
 		w.broken = append(w.broken, brokenPromise{r.Time, v})
 	}
 	return nil
