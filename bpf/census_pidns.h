@@ -5,9 +5,8 @@
 
 #include "census_maps.h"
 #include "drift.h"
+#include "event.h"
 #include <bpf/bpf_helpers.h>
-
-#define PIDNS_ADDING_BIT (1U << 31) /* include/linux/pid_namespace.h */
 
 /* Notes the namespace that c's children get their innermost number in. */
 static __always_inline void note_pidns(struct task_struct *c, const bool btf)
@@ -24,7 +23,7 @@ static __always_inline void note_pidns(struct task_struct *c, const bool btf)
 		return;
 	inum = RD(ns, ns.inum);
 	use.at = bpf_ktime_get_boot_ns();
-	use.used = RD(ns, pid_allocated) & ~PIDNS_ADDING_BIT;
+	use.used = RD(ns, pid_allocated) & ~PIDNS_ADDING;
 	if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 		bpf_core_read(&use.max, sizeof(use.max), &((struct pid_namespace___max *)ns)->pid_max);
 	bpf_map_update_elem(&census_pidns, &inum, &use, BPF_ANY);

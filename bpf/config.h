@@ -38,6 +38,10 @@ const volatile bool details;
 /* Of this kernel, bytes: clone3 reads no larger struct. */
 const volatile __u64 page_size = 4096;
 
+/* Where the kernel counts its tasks, and their limit (kernel/fork.c); 0: not known. */
+const volatile __u64 nr_threads_at;
+const volatile __u64 max_threads_at;
+
 /* Up to 6.14 __secure_computing has a parameter, behind which fexit finds the result. */
 const volatile bool seccomp_has_parameter;
 

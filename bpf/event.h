@@ -144,6 +144,8 @@ enum evidence_known {
 	KNOWN_PIDNS_LAST = 1 << 17,    /* pidns_last */
 	KNOWN_MM = 1 << 18,	       /* mm_alone */
 	KNOWN_PERF = 1 << 19,	       /* perf_events */
+	KNOWN_THREADS = 1 << 20,       /* threads, threads_max */
+	KNOWN_FULLEST = 1 << 21,       /* fullest_*: all pid namespaces above were looked at */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -173,6 +175,8 @@ struct pids_level {
 	__s64 count;
 	__s64 limit;
 };
+
+#define PIDNS_ADDING (1U << 31) /* in pid_allocated: include/linux/pid_namespace.h */
 
 /*
  * Why an attempt may have failed, read at the failure and only there (kernel-facts D).
@@ -244,6 +248,13 @@ struct evidence {
 	__u16 target_mode;
 	__u8 perf_events; /* the creator has some, which its child may inherit */
 	__u8 pad;
+	__s32 threads; /* tasks of the machine */
+	__s32 threads_max;
+	/* of the pid namespaces from that for children upwards the one that has least left */
+	__u32 fullest_pidns; /* inode number */
+	__u32 fullest_used;  /* numbers in use */
+	__u32 fullest_max;   /* 0: not a member of the namespace (before 6.14) */
+	__u32 pad2;
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
@@ -339,13 +350,13 @@ struct event {
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 360
-#define EVENT_FAILURE 952
+#define EVENT_FAILURE 976
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 1088, "wire size");
+_Static_assert(sizeof(struct event) == 1112, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

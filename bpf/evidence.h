@@ -6,6 +6,7 @@
 #ifndef FORKTRACE_EVIDENCE_H
 #define FORKTRACE_EVIDENCE_H
 
+#include "config.h"
 #include "drift.h"
 #include "event.h"
 #include "facts.h"
@@ -210,6 +211,38 @@ READER evidence_pidns(struct evidence *v, __u64 at)
 	return 0;
 }
 
+#define PIDNS_DEPTH 8 /* of 32 (MAX_PID_NS_LEVEL, include/linux/pid_namespace.h) */
+
+/* A child takes a number in each pid namespace from its own upwards: which has least left. */
+READER evidence_fullest(struct evidence *v, __u64 at)
+{
+	struct task_struct *c = (void *)at;
+	struct nsproxy *nsproxy = KREAD(c, nsproxy);
+	struct pid_namespace *ns = KREAD(nsproxy, pid_ns_for_children);
+	__u32 least = ~0U;
+
+	if (!v)
+		return 0;
+	for (int i = 0; i < PIDNS_DEPTH && ns; i++) {
+		__u32 used = KREAD(ns, pid_allocated) & ~PIDNS_ADDING;
+		__u32 max = 0, left;
+
+		if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
+			max = KREAD((struct pid_namespace___max *)ns, pid_max);
+		left = (max ? max : PIDNS_ADDING) - used;
+		if (left < least) {
+			least = left;
+			v->fullest_pidns = KREAD(ns, ns.inum);
+			v->fullest_used = used;
+			v->fullest_max = max;
+		}
+		ns = KREAD(ns, parent);
+	}
+	if (!ns)
+		v->known |= KNOWN_FULLEST;
+	return 0;
+}
+
 /*
  * Whether the creator's root is not that of its mount namespace: a directory below the
  * root of its mount, or of a mount that is not stacked on the root of the one below
@@ -243,6 +276,16 @@ READER evidence_chroot(struct evidence *v, __u64 at)
 	return 0;
 }
 
+/* The machine's tasks and their limit: no types tell where the kernel has them. */
+static __always_inline void evidence_threads(struct evidence *v)
+{
+	if (!nr_threads_at || !max_threads_at)
+		return;
+	if (!bpf_probe_read_kernel(&v->threads, sizeof(v->threads), (void *)nr_threads_at) &&
+	    !bpf_probe_read_kernel(&v->threads_max, sizeof(v->threads_max), (void *)max_threads_at))
+		v->known |= KNOWN_THREADS;
+}
+
 static __always_inline void read_evidence(struct event *e, struct task_struct *c)
 {
 	struct evidence *v = &e->evidence;
@@ -253,6 +296,8 @@ static __always_inline void read_evidence(struct event *e, struct task_struct *c
 	evidence_nproc(v, (__u64)c);
 	evidence_cgroups(e, c);
 	evidence_pidns(v, (__u64)c);
+	evidence_fullest(v, (__u64)c);
+	evidence_threads(v);
 	evidence_perf(v, (__u64)c);
 	evidence_chroot(v, (__u64)c);
 }

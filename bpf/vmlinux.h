@@ -118,6 +118,7 @@ struct pid_namespace {
 	struct ns_common ns;
 	unsigned int pid_allocated;
 	struct task_struct *child_reaper;
+	struct pid_namespace *parent;
 };
 
 struct upid {

@@ -29,6 +29,8 @@ const (
 	KnownPidnsLast                      // PidnsLast
 	KnownMM                             // MMAlone
 	KnownPerf                           // PerfEvents
+	KnownThreads                        // Threads, ThreadsMax
+	KnownFullest                        // Fullest*
 )
 
 const (
@@ -106,6 +108,14 @@ type Evidence struct {
 	TargetOwner uint32 // of cgroup.procs of the target of CLONE_INTO_CGROUP
 	TargetMode  uint16 // its permissions
 	PerfEvents  bool   // the creator has perf events, which its child may inherit (KnownPerf)
+	Threads     int32  // tasks of the machine (KnownThreads)
+	ThreadsMax  int32  // the sysctl kernel.threads-max
+
+	// Of the pid namespaces from Pidns upwards, each of which gives the child a number, the
+	// one with least left (KnownFullest).
+	FullestPidns uint32 // its inode number
+	FullestUsed  uint32 // numbers in use
+	FullestMax   uint32 // its pid_max, 0 where the system has one for all (before 6.14)
 }
 
 // How many levels of limits are looked at (bpf/event.h).
@@ -189,6 +199,11 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.TargetOwner = le.Uint32(w[584:])
 	e.TargetMode = le.Uint16(w[588:])
 	e.PerfEvents = w[590] != 0
+	e.Threads = int32(le.Uint32(w[592:]))
+	e.ThreadsMax = int32(le.Uint32(w[596:]))
+	e.FullestPidns = le.Uint32(w[600:])
+	e.FullestUsed = le.Uint32(w[604:])
+	e.FullestMax = le.Uint32(w[608:])
 }
 
 func (e *Evidence) parseChains(w *[evidenceSize]byte) {

@@ -181,8 +181,8 @@ func (s *State) setLimits(e *Evidence, sys *System) {
 		s.Set(CondPidsReached, false)
 		s.firm = s.firm.With(ConditionsOf(CondPidsReached))
 	}
-	if sys.MaxThreads != 0 && sys.Threads != 0 {
-		s.setLimit(CondMaxThreadsReached, sys.Threads, sys.MaxThreads, nearThreads)
+	if threads, limit, near := e.threadCounts(sys); limit != 0 {
+		s.setLimit(CondMaxThreadsReached, threads, limit, near)
 	}
 	if e.Known&KnownFiles != 0 && sys.NrOpen != 0 && uint64(e.MaxFds) <= sys.NrOpen {
 		s.Set(CondFDAboveNrOpen, false)
@@ -199,9 +199,41 @@ func (s *State) setLimits(e *Evidence, sys *System) {
 	}
 }
 
+// setPidNumbers says whether a pid namespace that the child takes a number in has none left.
+// After a wrap numbers below reservedPids are not given out again: exhausted is a namespace
+// with all numbers in use, and may be one with so many less.
+func (s *State) setPidNumbers(e *Evidence, sys *System) {
+	if e.Known&KnownFullest == 0 {
+		return
+	}
+	used, limit := uint64(e.FullestUsed), uint64(e.FullestMax)
+	if limit == 0 {
+		limit = uint64(sys.PidMax)
+	}
+	switch {
+	case limit == 0:
+	case used+1 >= limit:
+		s.Set(CondPidsExhausted, true)
+	case used+reservedPids+nearCount < limit:
+		s.setLimit(CondPidsExhausted, used+reservedPids, limit, nearCount)
+	}
+}
+
+// threadCounts are the tasks of the machine and their limit, as BPF read them at the failure
+// or else /proc about that time, and by how much the count may have changed since. The limit
+// is 0 where nothing is known.
+func (e *Evidence) threadCounts(sys *System) (threads, limit, near uint64) {
+	switch {
+	case e.Known&KnownThreads != 0:
+		return uint64(max(e.Threads, 0)), uint64(max(e.ThreadsMax, 1)), nearCount
+	case sys != nil && sys.Threads != 0:
+		return sys.Threads, sys.MaxThreads, nearThreads
+	}
+	return 0, 0, 0
+}
+
 func (s *State) setPidns(e *Evidence, sys *System) {
 	adding := e.PidnsAllocated&pidnsAdding != 0
-	used := e.PidnsAllocated &^ pidnsAdding
 	s.PidLevels = uint8(min(e.PidnsLevel+1, 255))
 	s.Set(CondPidNSEmpty, !e.PidnsInit)
 	if e.PidnsInit {
@@ -212,22 +244,10 @@ func (s *State) setPidns(e *Evidence, sys *System) {
 	if adding {
 		s.Set(CondPidNSDying, false)
 	}
+	s.setPidNumbers(e, sys)
 	limit := e.PidnsMax
 	if limit == 0 {
 		limit = sys.PidMax
-	}
-	if limit != 0 {
-		// the numbers of a namespace's ancestors are more than its own, and bounded by the
-		// machine's: free there, free in all
-		roomAbove := e.PidnsLevel == 0 || sys.PidMax != 0 && sys.Threads != 0 && sys.Threads+2*reservedPids < uint64(sys.PidMax)
-		// after a wrap numbers below reservedPids are not given out again: exhausted is a
-		// namespace with all numbers in use, and may be one with so many less
-		switch {
-		case used+1 >= limit:
-			s.Set(CondPidsExhausted, true)
-		case roomAbove && uint64(used)+reservedPids+nearCount < uint64(limit):
-			s.setLimit(CondPidsExhausted, uint64(used)+reservedPids, uint64(limit), nearCount)
-		}
 	}
 	if e.Known&KnownCreator != 0 && e.UserLevel == 0 {
 		sys.pids[0] = PidNamespace{

@@ -17,9 +17,9 @@ func ordinary(entry Entry, flags uint64, errno Errno) Record {
 		Have: HaveFlags | HaveExitSignal, Entry: entry, Flags: flags, ExitSignal: 17, Layer: LayerCopyProcess, Result: -int32(errno),
 		FactsKnown: 1<<FactCreatorNSInit | 1<<FactCreatorForeignPidNS | 1<<FactCreatorForeignTimeNS | 1<<FactCreatorAutoreap,
 		Evidence: Evidence{
-			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles | KnownPerf,
+			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles | KnownPerf | KnownFullest,
 			CapEffective: 1<<41 - 1, NprocCount: 100, NprocLimit: 1000, PidsCount: 10, PidsLimit: 100,
-			PidnsAllocated: 1<<31 | 200, PidnsInit: true, NofileLimit: 1024, MaxFds: 256,
+			PidnsAllocated: 1<<31 | 200, PidnsInit: true, FullestUsed: 200, NofileLimit: 1024, MaxFds: 256,
 		},
 	}
 }
@@ -66,7 +66,7 @@ func TestReasonOf(t *testing.T) {
 		"threads-max": {errno: EAGAIN, change: func(_ *Record, s *System) { s.Threads = s.MaxThreads }, id: "max-threads", certainty: Deduced},
 		"pid_max": {
 			errno:  EAGAIN,
-			change: func(r *Record, _ *System) { r.Evidence.PidnsAllocated = 1<<31 | 32760 },
+			change: func(r *Record, _ *System) { r.Evidence.FullestUsed = 32767 },
 			id:     "pid-exhausted", certainty: Deduced,
 		},
 		"no limit in sight": {
@@ -125,7 +125,7 @@ func TestReasonOf(t *testing.T) {
 		"few numbers are left, and a limit": {
 			errno: EAGAIN,
 			change: func(r *Record, _ *System) {
-				r.Evidence.PidnsAllocated, r.Evidence.PidsCount = 1<<31|32600, 100
+				r.Evidence.FullestUsed, r.Evidence.PidsCount = 32600, 100
 			},
 			candidates: []string{"pid-exhausted", "pids-limit"},
 		},

@@ -31,7 +31,7 @@ var observations = []observation{
 	{"pids-limit", KnownPids, appendPids, fixPids},
 	{"nproc-limit", KnownNproc, appendNproc, nil},
 	{"max-threads", 0, appendThreads, nil},
-	{"pid-exhausted", KnownPidns, appendPidsUsed, nil},
+	{"pid-exhausted", KnownFullest, appendPidsUsed, nil},
 	{"pidns-dead", KnownPidns, appendPidnsDead, nil},
 	{"pidfd-no-fd", KnownFiles, appendNoFD, nil},
 	{"newpid-depth", KnownPidns, appendPidDepth, nil},
@@ -184,26 +184,31 @@ func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
 	return append(dst, " above its own"...)
 }
 
-func appendThreads(dst []byte, _ *Record, c *ReasonContext) []byte {
-	if c.System == nil || c.System.MaxThreads == 0 || c.System.Threads == 0 {
+func appendThreads(dst []byte, r *Record, c *ReasonContext) []byte {
+	threads, limit, _ := r.Evidence.threadCounts(c.System)
+	if limit == 0 {
 		return dst
 	}
-	dst = strconv.AppendUint(append(dst, "the system has "...), c.System.Threads, 10)
-	return strconv.AppendUint(append(dst, " threads, and kernel.threads-max is "...), c.System.MaxThreads, 10)
+	dst = strconv.AppendUint(append(dst, "the system has "...), threads, 10)
+	return strconv.AppendUint(append(dst, " threads, and kernel.threads-max is "...), limit, 10)
 }
 
 // appendPidsUsed: pid namespace 4026532001 has 300 numbers in use, and pid_max is 301.
 func appendPidsUsed(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
-	limit := e.PidnsMax
+	used, limit := e.FullestUsed, e.FullestMax
 	if limit == 0 && c.System != nil {
 		limit = c.System.PidMax
 	}
-	dst = strconv.AppendUint(append(dst, "pid namespace "...), uint64(e.Pidns), 10)
-	dst = strconv.AppendUint(append(dst, " has "...), uint64(e.PidnsAllocated&^pidnsAdding), 10)
+	dst = strconv.AppendUint(append(dst, "pid namespace "...), uint64(e.FullestPidns), 10)
+	dst = strconv.AppendUint(append(dst, " has "...), uint64(used), 10)
 	dst = append(dst, " numbers in use"...)
 	if limit != 0 {
 		dst = strconv.AppendUint(append(dst, ", and pid_max is "...), uint64(limit), 10)
+	}
+	if used+1 < limit && limit-used <= reservedPids {
+		dst = strconv.AppendUint(append(dst, "; numbers below "...), reservedPids, 10)
+		dst = append(dst, " are not given out twice"...)
 	}
 	return dst
 }

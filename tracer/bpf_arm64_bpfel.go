@@ -78,6 +78,8 @@ const (
 	bpfEvidenceKnownKNOWN_PIDNS_LAST    bpfEvidenceKnown = 131072
 	bpfEvidenceKnownKNOWN_MM            bpfEvidenceKnown = 262144
 	bpfEvidenceKnownKNOWN_PERF          bpfEvidenceKnown = 524288
+	bpfEvidenceKnownKNOWN_THREADS       bpfEvidenceKnown = 1048576
+	bpfEvidenceKnownKNOWN_FULLEST       bpfEvidenceKnown = 2097152
 )
 
 type bpfFact uint32
@@ -324,7 +326,9 @@ const (
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarMarkers                   = "markers"
+	bpfVarMaxThreadsAt              = "max_threads_at"
 	bpfVarNothing                   = "nothing"
+	bpfVarNrThreadsAt               = "nr_threads_at"
 	bpfVarPageSize                  = "page_size"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
@@ -458,7 +462,9 @@ type bpfVariableSpecs struct {
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	Markers             *ebpf.VariableSpec `ebpf:"markers"`
+	MaxThreadsAt        *ebpf.VariableSpec `ebpf:"max_threads_at"`
 	Nothing             *ebpf.VariableSpec `ebpf:"nothing"`
+	NrThreadsAt         *ebpf.VariableSpec `ebpf:"nr_threads_at"`
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
@@ -560,7 +566,9 @@ type bpfVariables struct {
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	Markers             *ebpf.Variable `ebpf:"markers"`
+	MaxThreadsAt        *ebpf.Variable `ebpf:"max_threads_at"`
 	Nothing             *ebpf.Variable `ebpf:"nothing"`
+	NrThreadsAt         *ebpf.Variable `ebpf:"nr_threads_at"`
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`

@@ -23,6 +23,10 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 	var specErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { spec, specErr = loadBpf() })
+	var counts threadCounts
+	if !o.NoFailures {
+		wg.Go(func() { counts, _ = findThreadCounts() }) // else they are read from /proc later
+	}
 	kernel, err := KernelTypes()
 	wg.Wait()
 	if err != nil {
@@ -34,7 +38,7 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
 	}
-	k, err := loadMaps(kernel, spec, o)
+	k, err := loadMaps(kernel, spec, o, counts)
 	if err != nil {
 		return nil, explainRefusal(err)
 	}
@@ -42,8 +46,8 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 }
 
 // loadMaps creates the maps with the options' sizes and knobs, but no program yet.
-func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options) (*kernelSide, error) {
-	if err := configure(spec, kernel, o); err != nil {
+func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options, counts threadCounts) (*kernelSide, error) {
+	if err := configure(spec, kernel, o, counts); err != nil {
 		return nil, err
 	}
 	bare := *spec // the loader changes copies only
@@ -76,7 +80,7 @@ type closerFunc func()
 func (f closerFunc) Close() error { f(); return nil }
 
 // configure sets knobs and sizes in the specification.
-func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
+func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, counts threadCounts) error {
 	buffer, err := o.bufferSize()
 	if err != nil {
 		return err
@@ -122,6 +126,8 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options) error {
 		"follow":        o.follows(),
 		"launcher":      launcher,
 
+		"nr_threads_at":         counts.NrThreads,
+		"max_threads_at":        counts.MaxThreads,
 		"launcher_pid_ns":       launcherNS,
 		"seccomp_has_parameter": seccompHasParameter(kernel),
 		"page_size":             uint64(os.Getpagesize()),

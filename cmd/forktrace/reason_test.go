@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -89,6 +91,28 @@ func checkReasons(t *testing.T, set string) {
 			t.Fatalf("%v: %s", err, line)
 		}
 		t.Run(c.Reason, func(t *testing.T) { checkReason(t, &c, s.Creations) })
+	}
+	for i := range s.Creations {
+		if e := &s.Creations[i]; e.Reason != nil && e.Reason.ID == "pid-exhausted" {
+			checkExhausted(t, e.Reason.Text)
+		}
+	}
+}
+
+var numbersInUse = regexp.MustCompile(`^pid namespace \d+ has (\d+) numbers in use, and pid_max is (\d+)`)
+
+// checkExhausted: the namespace that is named is one that has none left, though it may be
+// above the creator's own. After a wrap numbers below 300 are not given out again.
+func checkExhausted(t *testing.T, text string) {
+	t.Helper()
+	m := numbersInUse.FindStringSubmatch(text)
+	if m == nil {
+		t.Fatalf("%q names no pid namespace", text)
+	}
+	used, _ := strconv.Atoi(m[1])
+	limit, _ := strconv.Atoi(m[2])
+	if used == 0 || used+300 < limit {
+		t.Errorf("%q names one that has numbers left", text)
 	}
 }
 

@@ -162,9 +162,18 @@ int run_machine_reasons(void)
 	return run_reason_cases(machine_cases, sizeof(machine_cases) / sizeof(machine_cases[0]));
 }
 
+/* In a new pid namespace, which has all of its numbers, below one that has none left. */
+static int no_numbers_above(void)
+{
+	return no_numbers() || unshare(CLONE_NEWPID);
+}
+
 int run_pid_exhausted(void)
 {
-	static const struct reason_case own = {"pid-exhausted", no_numbers, {SYS_clone, 0, SIGCHLD}, EAGAIN};
+	static const struct reason_case own[] = {
+	    {"pid-exhausted", no_numbers, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+	    {"pid-exhausted", no_numbers_above, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+	};
 
-	return run_reason_cases(&own, 1);
+	return run_reason_cases(own, sizeof(own) / sizeof(own[0]));
 }

@@ -48,6 +48,11 @@ var evidenceFields = []evidenceField{
 	{"pid_ns_used", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsAllocated &^ (1 << 31)) }, 0, false},
 	{"pid_ns_max", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsMax) }, 0, true}, // a sysctl before 6.14
 	{"pid_ns_last", decode.KnownPidnsLast, func(e *decode.Evidence) uint64 { return uint64(e.PidnsLast) }, 0, false},
+	{"fullest_pid_ns", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestPidns) }, 0, false},
+	{"fullest_pid_ns_used", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestUsed) }, 0, false},
+	{"fullest_pid_ns_max", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestMax) }, 0, true},
+	{"threads", decode.KnownThreads, func(e *decode.Evidence) uint64 { return uint64(e.Threads) }, 0, false},
+	{"threads_max", decode.KnownThreads, func(e *decode.Evidence) uint64 { return uint64(e.ThreadsMax) }, 0, false},
 	{"user_ns_level", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.UserLevel) }, 0, false},
 	{"euid", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.EUID) }, 0, false},
 	{"policy", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.Policy) }, 0, false},
@@ -111,7 +116,7 @@ func (j *JSON) appendEvidence(o *object, r *decode.Record) {
 		}
 	}
 	j.appendChains(o, e)
-	appendLater(o, j.reasons.ctx.System, r.Errno())
+	appendLater(o, j.reasons.ctx.System, r)
 	appendSender(o, e)
 	for _, f := range evidenceFacts {
 		if e.Known&f.known != 0 {

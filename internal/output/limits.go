@@ -55,41 +55,43 @@ func (x *reasoner) pidsPath(id uint64) (string, bool) {
 	return x.ctx.Pids(id)
 }
 
-// laterField is a number that BPF cannot read: user space reads it when it gets the record.
+// laterField is a number that BPF cannot read, at least not on every kernel: user space reads
+// it when it gets the record.
 type laterField struct {
 	name  string
 	errno decode.Errno // of the failures for which it is read
 	value func(*decode.System) uint64
 	given func(*decode.System) bool
+	then  decode.Known // where BPF has read it at the failure
 }
 
 var laterFields = []laterField{
-	{"threads", decode.EAGAIN, func(s *decode.System) uint64 { return s.Threads }, func(s *decode.System) bool { return s.Threads != 0 }},
-	{"threads_max", decode.EAGAIN, func(s *decode.System) uint64 { return s.MaxThreads }, func(s *decode.System) bool { return s.MaxThreads != 0 }},
-	{"pid_max", decode.EAGAIN, func(s *decode.System) uint64 { return uint64(s.PidMax) }, func(s *decode.System) bool { return s.PidMax != 0 }},
-	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }},
-	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit},
-	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit},
-	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit},
+	{"threads", decode.EAGAIN, func(s *decode.System) uint64 { return s.Threads }, func(s *decode.System) bool { return s.Threads != 0 }, decode.KnownThreads},
+	{"threads_max", decode.EAGAIN, func(s *decode.System) uint64 { return s.MaxThreads }, func(s *decode.System) bool { return s.MaxThreads != 0 }, decode.KnownThreads},
+	{"pid_max", decode.EAGAIN, func(s *decode.System) uint64 { return uint64(s.PidMax) }, func(s *decode.System) bool { return s.PidMax != 0 }, 0},
+	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }, 0},
+	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit, 0},
+	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit, 0},
+	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit, 0},
 }
 
 func hasCommitLimit(s *decode.System) bool { return s.CommitLimit != 0 }
 
 // eachLater calls f with the numbers that were read for a failure after it.
-func eachLater(s *decode.System, errno decode.Errno, f func(name string, v uint64)) {
+func eachLater(s *decode.System, r *decode.Record, f func(name string, v uint64)) {
 	if s == nil {
 		return
 	}
 	for i := range laterFields {
-		if l := &laterFields[i]; l.errno == errno && l.given(s) {
+		if l := &laterFields[i]; l.errno == r.Errno() && r.Evidence.Known&l.then == 0 && l.given(s) {
 			f(l.name, l.value(s))
 		}
 	}
 }
 
-func appendLater(o *object, s *decode.System, errno decode.Errno) {
+func appendLater(o *object, s *decode.System, r *decode.Record) {
 	some := false
-	eachLater(s, errno, func(name string, v uint64) {
+	eachLater(s, r, func(name string, v uint64) {
 		if !some {
 			o.child("read_later")
 			some = true
@@ -125,7 +127,7 @@ func (t *Text) appendLimits(dst []byte, r *decode.Record) []byte {
 		}
 	}
 	some := false
-	eachLater(t.reasons.ctx.System, r.Errno(), func(name string, v uint64) {
+	eachLater(t.reasons.ctx.System, r, func(name string, v uint64) {
 		if !some {
 			dst = append(dst, "; read later:"...)
 			some = true

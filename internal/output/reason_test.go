@@ -19,12 +19,13 @@ func refusedRecord() decode.Record {
 		Pid: 5, Tid: 5, PPid: 1, Result: -int32(decode.EAGAIN), Layer: decode.LayerCopyProcess,
 	}, "job")
 	e := &r.Evidence
-	e.Known = decode.KnownCreator | decode.KnownPids | decode.KnownParentChain | decode.KnownNproc | decode.KnownPidns | decode.KnownPidnsLast
+	e.Known = decode.KnownCreator | decode.KnownPids | decode.KnownParentChain | decode.KnownNproc | decode.KnownPidns | decode.KnownPidnsLast | decode.KnownFullest
 	e.PidsCgroup, e.PidsCount, e.PidsLimit, e.PidsUp, e.PidsLevels = 2, 20, 20, 1, 2
 	e.Pids = [decode.CgroupDepth]decode.PidsLevel{{Cgroup: 3, Count: 5, Limit: noPids}, {Cgroup: 2, Count: 20, Limit: 20}}
 	e.NprocCount, e.NprocLimit, e.NprocUp, e.NprocLevels = 7, 4096, 1, 2
 	e.Nproc = [decode.UsernsDepth]decode.NprocLevel{{Count: 1, Limit: 1<<64 - 1, NS: 11, UID: 100000}, {Count: 7, Limit: 4096, NS: 10, UID: 1000}}
 	e.PidnsAllocated, e.PidnsInit, e.PidnsLast, e.PidnsMax = 1<<31|200, true, 4711, 32768
+	e.FullestPidns, e.FullestUsed, e.FullestMax = 12, 300, 32768
 	return r
 }
 

@@ -71,7 +71,7 @@ static long to_deadline(void)
 		unsigned long flags;
 		int nice, priority;
 		unsigned long runtime, deadline, period;
-	} attr = {48, SCHED_DEADLINE, 0, 0, 0, 1000000, 100000000, 100000000};
+	} attr = {48, SCHED_DEADLINE, 0, 0, 0, 40000000, 100000000, 100000000};
 
 	return call4(NR_sched_setattr, 0, (long)&attr, 0, 0);
 }

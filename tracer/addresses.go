@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracer
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"golang.org/x/sys/unix"
+)
+
+// threadCounts are the addresses of the kernel's count of tasks and of its limit, the sysctl
+// kernel.threads-max (kernel/fork.c), for reading them at a failure.
+type threadCounts struct{ NrThreads, MaxThreads uint64 }
+
+// symbolSize is room for a name, in bytes.
+const symbolSize = 16
+
+// findThreadCounts asks the kernel for the addresses, in a program, as it takes a tenth of a
+// second to write down /proc/kallsyms. Kernels before 5.16 have no such call, those without
+// CONFIG_KALLSYMS_ALL no such names, and it may be kept from whoever may not see addresses
+// (kernel.kptr_restrict): then it returns an error, and the counts are read from /proc later.
+func findThreadCounts() (at threadCounts, err error) {
+	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
+	for i, name := range []string{"nr_threads", "max_threads"} {
+		code = append(code, lookUp(name, int16(8*i))...)
+	}
+	p, err := loadProgram(&ebpf.ProgramSpec{
+		Name: "thread_counts", Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "Dual BSD/GPL",
+		Instructions: append(code, asm.Mov.Imm(asm.R0, 0), asm.Return()),
+	})
+	if err != nil {
+		return at, fmt.Errorf("loading a program that looks up kernel symbols: %w", err)
+	}
+	defer p.Close()
+	if _, err := p.Run(&ebpf.RunOptions{Context: &at, ContextOut: &at}); err != nil {
+		return threadCounts{}, fmt.Errorf("looking up kernel symbols: %w", err)
+	}
+	if at.NrThreads == 0 || at.MaxThreads == 0 {
+		return threadCounts{}, fmt.Errorf("looking up nr_threads and max_threads: the kernel does not tell where they are")
+	}
+	return at, nil
+}
+
+// lookUp is code that puts the address of a symbol into the program's context, which is in
+// R6; it leaves 0 where there is none.
+func lookUp(symbol string, to int16) asm.Instructions {
+	const nameAt, addressAt = -symbolSize, -symbolSize - 8 // on the stack
+	var name [symbolSize]byte
+	copy(name[:symbolSize-1], symbol)
+	var code asm.Instructions
+	for i := 0; i < symbolSize; i += 4 {
+		code = append(code, asm.StoreImm(asm.R10, int16(nameAt+i), int64(int32(binary.NativeEndian.Uint32(name[i:]))), asm.Word))
+	}
+	return append(code,
+		asm.Mov.Imm(asm.R1, 0),
+		asm.StoreMem(asm.R10, addressAt, asm.R1, asm.DWord),
+		asm.Mov.Reg(asm.R1, asm.R10),
+		asm.Add.Imm(asm.R1, nameAt),
+		asm.Mov.Imm(asm.R2, symbolSize),
+		asm.Mov.Imm(asm.R3, 0),
+		asm.Mov.Reg(asm.R4, asm.R10),
+		asm.Add.Imm(asm.R4, addressAt),
+		asm.FnKallsymsLookupName.Call(),
+		asm.LoadMem(asm.R1, asm.R10, addressAt, asm.DWord),
+		asm.StoreMem(asm.R6, to, asm.R1, asm.DWord),
+	)
+}
