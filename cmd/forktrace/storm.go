@@ -246,7 +246,7 @@ func (r *stormRun) tell(event, because string, since time.Time, s *activity.Samp
 		},
 	}
 	if r.Cgroups != nil {
-		known.Place.Root = r.Cgroups.Root()
+		known.Place.Dir = r.Cgroups.Dir
 	}
 	d := storm.Diagnose(r.Meter, s, known)
 	d.Event, d.Because, d.Since, d.Usual, d.Storm = event, because, since.Format(time.RFC3339), r.Usual(), because != ""

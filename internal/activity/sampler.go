@@ -26,9 +26,10 @@ type Sampler struct {
 func OpenSampler(o tracer.CensusOptions) (*Sampler, error) {
 	s := &Sampler{}
 	cgroups, v1, err := host.OpenPidsCgroups()
+	o.V1 = v1
 	var paths Paths
 	if err == nil { // else cgroups have numbers only
-		s.Cgroups, o.V1, paths = cgroups, v1, cgroups
+		s.Cgroups, paths = cgroups, cgroups
 		cgroups.Remember()
 	}
 	if s.Census, err = tracer.NewCensus(o); err != nil {

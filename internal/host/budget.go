@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/prometheus/procfs"
@@ -44,23 +43,17 @@ const noLimit = 1 << 62
 
 // MemoryLimits are those of the memory cgroups that a process is in, innermost first.
 func MemoryLimits(pid uint32) []Limit {
-	root, path, v1 := controllerPath(pid, "memory")
-	if root == "" {
-		return nil
-	}
+	h, path, v1 := controllerOf(pid, "memory")
 	files := memoryFiles[v1]
 	var limits []Limit
-	for ; ; path = filepath.Dir(path) {
-		dir := filepath.Join(root, path)
+	h.upwards(path, func(dir, path string) {
 		l := Limit{Name: files[0], Where: path, Unit: UnitBytes, Max: number(filepath.Join(dir, files[0])), Used: number(filepath.Join(dir, files[1]))}
 		if l.Max != nil && *l.Max < noLimit && l.Used != nil {
 			*l.Used -= min(*l.Used, fileCache(dir))
 			limits = append(limits, l)
 		}
-		if path == "/" || path == "." {
-			return limits
-		}
-	}
+	})
+	return limits
 }
 
 // fileCache is what a cgroup's memory holds of files, which the kernel takes back before it
@@ -92,42 +85,13 @@ func fileCache(dir string) (n uint64) {
 	return n
 }
 
-// controllerPath finds the hierarchy of a controller and a process's cgroup in it.
-func controllerPath(pid uint32, controller string) (root, path string, v1 bool) {
-	proc, err := procfs.NewProc(int(pid))
-	if err != nil {
-		return "", "", false
-	}
-	groups, err := proc.Cgroups()
-	if err != nil {
-		return "", "", false
-	}
-	for _, g := range groups {
-		if slices.Contains(g.Controllers, controller) {
-			path, v1 = g.Path, true
-		} else if g.HierarchyID == 0 && !v1 {
-			path = g.Path
-		}
-	}
-	mounts, err := procfs.GetMounts()
-	if err != nil {
-		return "", "", false
-	}
-	for _, m := range mounts {
-		if v1 && m.FSType == "cgroup" && hasOption(m.SuperOptions, controller) || !v1 && m.FSType == "cgroup2" {
-			return m.MountPoint, path, v1
-		}
-	}
-	return "", "", false
-}
-
 // maxMembers bounds how many processes of a cgroup are looked at.
 const maxMembers = 1 << 14
 
 // Members are the processes in a cgroup and below it.
 func (c *Cgroups) Members(path string) []Tasks {
 	var members []Tasks
-	_ = filepath.WalkDir(filepath.Join(c.root, path), func(dir string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(c.at.dir(path), func(dir string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil // it may be removed while we walk
 		}

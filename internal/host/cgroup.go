@@ -20,11 +20,11 @@ import (
 // ErrNoCgroup2 says that no v2 hierarchy is mounted.
 var ErrNoCgroup2 = errors.New("no cgroup v2 hierarchy is mounted")
 
-// Cgroups finds the paths of cgroups of the default (v2) hierarchy by their ids, which
-// are the inode numbers of their directories and are never used again.
+// Cgroups finds the paths of cgroups of one hierarchy by their ids, which are the inode
+// numbers of their directories and are never used again.
 type Cgroups struct {
-	root  string
-	mount *os.File
+	at    hierarchy
+	mount *os.File          // nil where none is mounted
 	paths map[uint64]string // "" stands for an id that was not found
 }
 
@@ -34,42 +34,46 @@ const maxCgroups = 1 << 14
 // OpenCgroups finds the v2 hierarchy. It returns an error that wraps [ErrNoCgroup2] when
 // there is none.
 func OpenCgroups() (*Cgroups, error) {
-	root, err := cgroup2Mount()
+	h, err := findHierarchy(version2)
 	if err != nil {
 		return nil, err
 	}
-	mount, err := os.Open(root)
+	if h.mount == "" {
+		return nil, ErrNoCgroup2
+	}
+	return openHierarchy(h)
+}
+
+func openHierarchy(h hierarchy) (*Cgroups, error) {
+	mount, err := os.Open(h.mount)
 	if err != nil {
 		return nil, fmt.Errorf("opening the cgroup hierarchy: %w", err)
 	}
-	return &Cgroups{root: root, mount: mount, paths: map[uint64]string{}}, nil
+	return &Cgroups{at: h, mount: mount, paths: map[uint64]string{}}, nil
 }
 
 // OpenController finds the hierarchy that a controller is on: one of version 1 where it is
 // mounted so, else the v2 hierarchy.
 func OpenController(name string) (*Cgroups, error) {
-	mounts, err := procfs.GetMounts()
+	h, err := findHierarchy(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the list of mounts: %w", err)
+		return nil, err
 	}
-	for _, m := range mounts {
-		if _, on := m.SuperOptions[name]; !on || m.FSType != "cgroup" || m.Root != "/" {
-			continue
-		}
-		mount, err := os.Open(m.MountPoint)
-		if err != nil {
-			return nil, fmt.Errorf("opening the cgroup hierarchy: %w", err)
-		}
-		return &Cgroups{root: m.MountPoint, mount: mount, paths: map[uint64]string{}}, nil
+	if h.mount == "" {
+		return OpenCgroups()
 	}
-	return OpenCgroups()
+	return openHierarchy(h)
 }
 
 // OpenPidsCgroups finds the hierarchy whose cgroups limit creations: that of the pids
-// controller, or version 2 where there is none. v1 says which version it is.
+// controller, or version 2 where there is none. v1 says which version it is. Where it is
+// not mounted, paths can be learned of processes only.
 func OpenPidsCgroups() (c *Cgroups, v1 bool, err error) {
-	_, _, v1 = pidsHierarchy()
-	c, err = OpenController("pids")
+	h, _, v1 := pidsOfSelf()
+	if h.mount == "" {
+		return &Cgroups{paths: map[uint64]string{}}, v1, nil
+	}
+	c, err = openHierarchy(h)
 	return c, v1, err
 }
 
@@ -88,7 +92,7 @@ func (c *Cgroups) Learn(id uint64, pid uint32) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	g, ok := pidsGroup(groups)
+	g, ok := groupOf(groups, "pids")
 	if ok {
 		c.paths[id] = g.Path
 	}
@@ -96,23 +100,18 @@ func (c *Cgroups) Learn(id uint64, pid uint32) (string, bool) {
 }
 
 // Close releases the hierarchy.
-func (c *Cgroups) Close() error { return c.mount.Close() }
-
-// Root is where the hierarchy is mounted.
-func (c *Cgroups) Root() string { return c.root }
-
-func cgroup2Mount() (string, error) {
-	mounts, err := procfs.GetMounts()
-	if err != nil {
-		return "", fmt.Errorf("reading the list of mounts: %w", err)
+func (c *Cgroups) Close() error {
+	if c.mount == nil {
+		return nil
 	}
-	for _, m := range mounts {
-		if m.FSType == "cgroup2" && m.Root == "/" {
-			return m.MountPoint, nil
-		}
-	}
-	return "", ErrNoCgroup2
+	return c.mount.Close()
 }
+
+// Root is where the hierarchy is mounted, "" where it is not.
+func (c *Cgroups) Root() string { return c.at.mount }
+
+// Dir is the directory of a cgroup, "" where that is not mounted.
+func (c *Cgroups) Dir(path string) string { return c.at.dir(path) }
 
 // Path is the path of a cgroup below the root of the hierarchy, "/" for the root, and
 // whether it could be found: a cgroup that was removed cannot.
@@ -133,6 +132,9 @@ func (c *Cgroups) Path(id uint64) (string, bool) {
 // CAP_DAC_READ_SEARCH, and in version 1, which knows no handles, the hierarchy is searched
 // instead.
 func (c *Cgroups) lookUp(id uint64) string {
+	if c.mount == nil {
+		return ""
+	}
 	const fileidKernfs = 0xfe
 	handle := unix.NewFileHandle(fileidKernfs, binary.NativeEndian.AppendUint64(nil, id))
 	fd, err := unix.OpenByHandleAt(int(c.mount.Fd()), handle, unix.O_PATH|unix.O_CLOEXEC)
@@ -147,25 +149,17 @@ func (c *Cgroups) lookUp(id uint64) string {
 	if err != nil || strings.HasSuffix(full, " (deleted)") {
 		return ""
 	}
-	return c.below(full)
-}
-
-func (c *Cgroups) below(full string) string {
-	rel, err := filepath.Rel(c.root, full)
-	if err != nil || strings.HasPrefix(rel, "..") {
-		return ""
-	}
-	return filepath.Join("/", rel)
+	return c.at.path(full)
 }
 
 // search walks the hierarchy and remembers all that it meets.
 func (c *Cgroups) search(id uint64) string {
-	_ = filepath.WalkDir(c.root, func(path string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(c.at.mount, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() || len(c.paths) >= maxCgroups {
 			return nil // it may be removed while we walk
 		}
 		if n, err := CgroupID(path); err == nil {
-			c.paths[n] = c.below(path)
+			c.paths[n] = c.at.path(path)
 		}
 		return nil
 	})
@@ -185,11 +179,14 @@ func CgroupID(dir string) (uint64, error) {
 // the v2 hierarchy, or as a directory of it. It returns a *decode.UnknownNameError when
 // there is none.
 func FindCgroup(path string) (string, error) {
-	root, err := cgroup2Mount()
+	h, err := findHierarchy(version2)
+	if err == nil && h.mount == "" {
+		err = ErrNoCgroup2
+	}
 	if err != nil {
 		return "", err
 	}
-	for _, dir := range []string{path, filepath.Join(root, path)} {
+	for _, dir := range []string{path, h.dir(filepath.Join("/", path))} {
 		var st unix.Statfs_t
 		if unix.Statfs(dir, &st) == nil && st.Type == unix.CGROUP2_SUPER_MAGIC {
 			if info, err := os.Stat(dir); err == nil && info.IsDir() {
@@ -198,8 +195,8 @@ func FindCgroup(path string) (string, error) {
 		}
 	}
 	return "", &decode.UnknownNameError{
-		What: "cgroup of the v2 hierarchy at " + root + ":", Name: path,
-		Near: decode.Nearest(filepath.Base(path), siblings(filepath.Join(root, path))),
+		What: "cgroup of the v2 hierarchy at " + h.mount + ":", Name: path,
+		Near: decode.Nearest(filepath.Base(path), siblings(filepath.Join(h.mount, path))),
 	}
 }
 

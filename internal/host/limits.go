@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
@@ -100,28 +98,21 @@ func threadsOf(uid uint64) (n uint64, err error) {
 // pidsMax lists the pids controller of every cgroup from this process's up to the root,
 // whichever hierarchy the controller is on.
 func pidsMax() []Limit {
-	root, path, _ := pidsHierarchy()
-	if root == "" {
-		return nil
-	}
-	return pidsLimits(root, path)
+	h, path, _ := pidsOfSelf()
+	return h.pidsLimits(path)
 }
 
 // PidsLimits are those of a cgroup and of all above it, innermost first. The root has none.
-func (c *Cgroups) PidsLimits(path string) []Limit { return pidsLimits(c.root, path) }
+func (c *Cgroups) PidsLimits(path string) []Limit { return c.at.pidsLimits(path) }
 
-func pidsLimits(root, path string) []Limit {
-	var limits []Limit
-	for dir := filepath.Join(root, path); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
-		l := Limit{Name: "pids.max", Where: filepath.Join("/", strings.TrimPrefix(dir, root))}
+func (h hierarchy) pidsLimits(path string) (limits []Limit) {
+	h.upwards(path, func(dir, path string) {
+		l := Limit{Name: "pids.max", Where: path}
 		l.Max, l.Used = number(filepath.Join(dir, "pids.max")), number(filepath.Join(dir, "pids.current"))
 		if l.Max != nil || l.Used != nil { // the root has none
 			limits = append(limits, l)
 		}
-		if dir == root {
-			break
-		}
-	}
+	})
 	return limits
 }
 
@@ -129,7 +120,7 @@ func pidsLimits(root, path string) []Limit {
 // pids.events. Up to 6.10 it counts in the cgroup that asked, later in the one that
 // refused.
 func (c *Cgroups) PidsRefused(path string) (uint64, bool) {
-	b, err := os.ReadFile(filepath.Join(c.root, path, "pids.events"))
+	b, err := os.ReadFile(filepath.Join(c.at.dir(path), "pids.events"))
 	if err != nil {
 		return 0, false
 	}
@@ -141,27 +132,3 @@ func (c *Cgroups) PidsRefused(path string) (uint64, bool) {
 	}
 	return 0, false
 }
-
-// pidsHierarchy finds the mount of the hierarchy that has the pids controller, and this
-// process's path below it.
-func pidsHierarchy() (root, path string, v1 bool) {
-	return controllerPath(uint32(os.Getpid()), "pids")
-}
-
-// pidsGroup is the line of /proc/PID/cgroup for the pids controller: a version 1
-// hierarchy that has it, or else version 2.
-func pidsGroup(groups []procfs.Cgroup) (g procfs.Cgroup, ok bool) {
-	for _, g := range groups {
-		if slices.Contains(g.Controllers, "pids") {
-			return g, true
-		}
-	}
-	for _, g := range groups {
-		if g.HierarchyID == 0 {
-			return g, true
-		}
-	}
-	return g, false
-}
-
-func hasOption(options map[string]string, name string) bool { _, ok := options[name]; return ok }

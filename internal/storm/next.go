@@ -12,7 +12,7 @@ import (
 )
 
 // Place is where the cgroups are that limit creations.
-type Place struct{ Root string }
+type Place struct{ Dir func(path string) string }
 
 // tasksMax is the limit that is proposed: room for a service that has got out of hand to
 // be looked at, none to go on.
@@ -51,14 +51,18 @@ func containUnit(unit string, r remedy) string {
 // contain stops a cgroup that no manager owns, by the file that it has. The root of the
 // hierarchy holds everybody and is left alone. Version 1 has a limit only, on this hierarchy.
 func (w *Place) contain(path string, r remedy) string {
-	if w.Root == "" || path == "" || path == "/" {
+	if w.Dir == nil || path == "" || path == "/" {
+		return ""
+	}
+	dir := w.Dir(path)
+	if dir == "" {
 		return ""
 	}
 	for _, c := range []struct {
 		file, value string
 		freezes     bool
 	}{{"cgroup.freeze", "1", true}, {"pids.max", "0", false}} {
-		file := filepath.Join(w.Root, path, c.file)
+		file := filepath.Join(dir, c.file)
 		if _, err := os.Stat(file); err == nil && (c.freezes || r != frozen) {
 			return "echo " + c.value + " > " + quote(file)
 		}

@@ -137,7 +137,7 @@ func TestNext(t *testing.T) {
 		}
 	}
 	origin := &activity.Process{Lineage: tracer.Lineage{ID: tracer.ProcessID{Pid: 9}}}
-	w := Place{Root: root}
+	w := Place{Dir: func(path string) string { return filepath.Join(root, path) }}
 	for path, want := range map[string]string{
 		"/system.slice/bad.service":                                 "systemctl set-property --runtime bad.service TasksMax=100",
 		"/user.slice/user-7.slice/user@7.service/app.slice/b.scope": "systemctl --user --machine=7@ set-property --runtime b.scope TasksMax=100",
