@@ -157,6 +157,7 @@ static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c
 	__u64 took = take_duration(c);
 	struct event *e;
 
+	end_stages();
 	if (census) {
 		census_counted(CENSUS_KERNEL, &key, c, took, true);
 		return 0;

@@ -52,6 +52,21 @@ const (
 
 var layerNames = [layerCount]string{"unknown", "none", "seccomp", "syscall", "kernel_clone", "copy_process"}
 
+// seen is the layer that refused with an error, by the innermost hook that noted it. Where
+// that is not the innermost of all, and no rule of its layer gives such an error, the kernel
+// did not run the program on the one further in: then the layer is not known.
+func (l Layer) seen(errno Errno) Layer {
+	if l != LayerSyscall && l != LayerKernelClone {
+		return l
+	}
+	for i := range Rules {
+		if Rules[i].Layer == l && Rules[i].Errno == errno {
+			return l
+		}
+	}
+	return LayerUnknown
+}
+
 // String is the name used in JSON.
 func (l Layer) String() string {
 	if l >= layerCount {

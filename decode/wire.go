@@ -183,7 +183,7 @@ func (r *Record) Parse(b []byte) error {
 	r.ChildExitSignal = int32(le.Uint32(w[132:]))
 	copy(r.Comm[:], w[136:152])
 	r.Entry = Entry(w[152])
-	r.Layer = Layer(w[153])
+	r.Layer = Layer(w[153]).seen(r.Errno())
 	r.CgroupFD = int32(le.Uint32(w[156:]))
 	r.StackSize = le.Uint64(w[160:])
 	r.ParentTidptr = le.Uint64(w[168:])

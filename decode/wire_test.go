@@ -4,6 +4,7 @@ package decode_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"testing"
 
@@ -54,6 +55,31 @@ func TestParseWithoutDetails(t *testing.T) {
 	}
 	if short != reused || short.Seq != whole.Seq || short.NSPids != [NSPidsMax]uint32{} {
 		t.Errorf("%+v\n%+v", short, reused)
+	}
+}
+
+// TestLayerOfMissedHook: a limit is none of kernel_clone's own, so the hook on copy_process
+// was missed.
+func TestLayerOfMissedHook(t *testing.T) {
+	for _, c := range []struct {
+		noted Layer
+		errno Errno
+		want  Layer
+	}{
+		{LayerKernelClone, EINVAL, LayerKernelClone}, {LayerKernelClone, EAGAIN, LayerUnknown},
+		{LayerSyscall, E2BIG, LayerSyscall}, {LayerSyscall, ENOMEM, LayerUnknown},
+		{LayerCopyProcess, E2BIG, LayerCopyProcess}, {LayerSeccomp, EPERM, LayerSeccomp},
+	} {
+		wire := oneRecord()
+		binary.LittleEndian.PutUint32(wire[88:], -uint32(c.errno))
+		wire[153] = byte(c.noted)
+		var r Record
+		if err := r.Parse(wire); err != nil {
+			t.Fatal(err)
+		}
+		if r.Layer != c.want {
+			t.Errorf("%s noted %s: the layer is %s, want %s", c.noted, c.errno, r.Layer, c.want)
+		}
 	}
 }
 

@@ -70,6 +70,9 @@ func explainAll(w io.Writer, args []string, format string) error {
 			return usagef("explain: an argument is empty")
 		}
 		flags, signal, err := decode.ParseFlags(arg)
+		if _, errnoErr := decode.ParseErrno(arg); err != nil && errnoErr == nil {
+			return usagef("%s is an error, not a flag; what it can come from: forktrace explain --errno %s", arg, arg)
+		}
 		if err != nil {
 			return usageError{err}
 		}

@@ -199,6 +199,9 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 	for quiet := 0; ; {
 		s, err := r.sample(ctx, time.Second)
 		if s == nil {
+			if err == nil && r.watch && !r.since.IsZero() {
+				return r.stopWatching()
+			}
 			if err == nil && length > 0 && r.since.IsZero() && !r.watch {
 				fmt.Fprintf(r.diag, "forktrace: no storm in %v\n", length)
 			}
@@ -227,6 +230,17 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 			r.since = time.Time{}
 		}
 	}
+}
+
+// stopWatching tells of a storm that went on for as long as it was watched, so that each
+// start has an end.
+func (r *stormRun) stopWatching() error {
+	s, err := r.Next()
+	if err != nil {
+		return err
+	}
+	r.measure(s)
+	return r.tell("end", "it is no longer watched", r.since, s)
 }
 
 // maxLimits is how many limits are followed and told.

@@ -296,3 +296,41 @@ func TestStormWatch(t *testing.T) {
 		return nil
 	})
 }
+
+// TestStormWatchStopped: a storm that goes on when watching ends is told to the end, too.
+func TestStormWatchStopped(t *testing.T) {
+	testkit.NeedRoot(t)
+	threeTimes(t, func() error {
+		dir, _ := testkit.PidsCgroup(t, 60)
+		args := append([]string{"storm", "--watch", "--format", "json"}, testkit.PlanArgs()...)
+		cmd := exec.Command(testkit.Forktrace(t), args...)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = cmd.Process.Kill() }()
+		g := &generator{storm: "tree", attempts: 200_000, seconds: 15}
+		p := g.start(t, dir, stormName)
+		defer func() { _ = p.Cmd.Process.Kill() }()
+		lines := json.NewDecoder(out)
+		var first, last storm.Diagnosis
+		if err := lines.Decode(&first); err != nil {
+			return err
+		}
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		for err = nil; err == nil; err = lines.Decode(&last) {
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if first.Event != "start" || last.Event != "end" || !last.Storm || last.Because != "it is no longer watched" || last.Since != first.Since {
+			return fmt.Errorf("first told was %s, last %s because %s", first.Event, last.Event, last.Because)
+		}
+		return nil
+	})
+}

@@ -192,7 +192,7 @@ func (t *topRun) screen(ctx context.Context, o *topOptions, in io.Reader, out io
 // saveFrame writes what is shown to a new file in the current directory.
 func saveFrame(f *activity.Frame) tea.Cmd {
 	return func() tea.Msg {
-		name := "forktrace-top-" + f.Time.Format("20060102-150405") + ".json"
+		name := "forktrace-top-" + f.Time.Format("20060102-150405.000") + ".json"
 		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
 			return top.SavedMsg{Text: "not saved: " + err.Error()}

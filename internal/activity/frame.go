@@ -162,13 +162,21 @@ func (m *Meter) entry(s *Sample, g *Group, attempts uint64) Entry {
 	}
 	if p := g.Process; p != nil {
 		e.Pid, e.Start, e.User, e.File, e.Ended = p.ID.Pid, p.ID.Start, p.User, p.File, p.Ended != 0
-		for _, up := range m.Lineage(p.ID)[1:] {
-			title := up.Title()
-			if up.Ended != 0 {
-				title += endedMark
-			}
-			e.Lineage = append(e.Lineage, title)
-		}
+		e.Lineage = m.Ancestors(p.ID)
 	}
 	return e
+}
+
+// Ancestors are the names and pids of those that a process descends from, parent first; who
+// has ended is marked.
+func (m *Meter) Ancestors(id tracer.ProcessID) (titles []string) {
+	lineage := m.Lineage(id)
+	for _, up := range lineage[min(1, len(lineage)):] {
+		title := up.Title()
+		if up.Ended != 0 {
+			title += endedMark
+		}
+		titles = append(titles, title)
+	}
+	return titles
 }

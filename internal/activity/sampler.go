@@ -103,6 +103,9 @@ func (s *Sampler) addParents(f *Frame) {
 				continue
 			}
 			pid, ok := host.Parent(e.Pid)
+			if started, known := host.StartTicks(e.Pid); !known || started != host.Ticks(e.Start) {
+				continue // the number is another process's by now
+			}
 			if !ok || pid == p.Parent.Pid {
 				continue
 			}

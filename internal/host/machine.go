@@ -110,6 +110,9 @@ func ProcessLimit(pid uint32) (uint64, bool) {
 	return r.Cur, true
 }
 
+// Ticks are the hundredths of a second that the kernel makes of a time in ns (USER_HZ).
+func Ticks(ns uint64) uint64 { return ns / 10_000_000 }
+
 // StartTicks is when a process started, in hundredths of a second since boot: field 22 of
 // /proc/PID/stat. It tells whether a number still belongs to the same process.
 func StartTicks(pid uint32) (uint64, bool) { return statField(pid, 22) }

@@ -11,13 +11,15 @@ import (
 
 // Part is somebody and which part of the storm is theirs.
 type Part struct {
-	Name     string  `json:"name"`
-	Pid      uint32  `json:"pid,omitempty"`      // of the largest, where there are several
-	Creators int     `json:"creators,omitempty"` // processes that it stands for
-	Share    float64 `json:"share"`              // of all attempts of the machine
-	Created  uint64  `json:"created"`
-	Failures uint64  `json:"failed"`
-	Refused  uint64  `json:"refused,omitempty"` // EAGAIN and ENOMEM, which are among the failures
+	Name     string   `json:"name"`
+	Pid      uint32   `json:"pid,omitempty"`        // of the largest, where there are several
+	Start    uint64   `json:"start_time,omitempty"` // its, CLOCK_BOOTTIME in ns
+	Lineage  []string `json:"lineage,omitempty"`    // its, parent first
+	Creators int      `json:"creators,omitempty"`   // processes that it stands for
+	Share    float64  `json:"share"`                // of all attempts of the machine
+	Created  uint64   `json:"created"`
+	Failures uint64   `json:"failed"`
+	Refused  uint64   `json:"refused,omitempty"` // EAGAIN and ENOMEM, which are among the failures
 	// Tasks is how many of those that the limit Of counts are theirs.
 	Tasks   uint64 `json:"tasks,omitempty"`
 	Of      string `json:"tasks_of,omitempty"`
@@ -107,7 +109,7 @@ func (d *diagnosing) part(g *activity.Group) Part {
 		Share: float64(activity.Weight(&g.Delta)) / d.attempts,
 	}
 	if g.Process != nil {
-		p.Pid = g.Process.ID.Pid
+		p.Pid, p.Start, p.Lineage = g.Process.ID.Pid, g.Process.ID.Start, d.m.Ancestors(g.Process.ID)
 	}
 	return p
 }
@@ -166,7 +168,7 @@ func (d *diagnosing) findOwner(where *Place, target *activity.Process) {
 	}
 	c := groups[0].Cgroup
 	p := d.part(groups[0])
-	p.Pid = 0
+	p.Pid, p.Start, p.Lineage = 0, 0, nil
 	d.Owner = &p
 	if p.Share < most { // not one service's doing
 		c = &activity.Cgroup{}
