@@ -213,6 +213,44 @@ func TestReasonOfSuccess(t *testing.T) {
 	}
 }
 
+// TestPidsText: the cgroup that refused is named, and the creator's own where it is another:
+// in version 2 also one without the pids controller.
+func TestPidsText(t *testing.T) {
+	path := func(id uint64) (string, bool) { return "/" + string(rune(id)), true }
+	for _, c := range []struct {
+		v2     bool
+		flags  uint64
+		own    rune   // the creator's, of version 2
+		chain  string // with the controller, from the task's upwards
+		refuse int    // of the chain
+		want   string
+	}{
+		{false, 0, 'z', "ab", 0, "/a reached: 7 of 7"},
+		{false, 0, 'z', "ab", 1, "/b reached: 7 of 7 (creator in /a)"},
+		{true, 0, 'a', "ab", 0, "/a reached: 7 of 7"},
+		{true, 0, 'a', "ab", 1, "/b reached: 7 of 7 (creator in /a)"},
+		{true, 0, 'x', "ab", 0, "/a reached: 7 of 7 (creator in /x)"},
+		{true, 0, 'x', "ab", 1, "/b reached: 7 of 7 (creator in /x)"},
+		{true, CloneIntoCgroup, 'x', "ab", 0, "/a reached: 7 of 7"},
+		{true, CloneIntoCgroup, 'x', "ab", 1, "/b reached: 7 of 7 (child in /a)"},
+	} {
+		r, sys := ordinary(EntryClone3, c.flags, EAGAIN), aSystem(t)
+		r.Have |= HaveCgroup
+		r.CgroupID = uint64(c.own)
+		e := &r.Evidence
+		for i, id := range c.chain {
+			e.Pids[i] = PidsLevel{Cgroup: uint64(id), Count: 7, Limit: 7}
+		}
+		e.PidsLevels, e.PidsUp, e.PidsCgroup = 2, uint32(c.refuse), uint64(c.chain[c.refuse])
+		e.PidsCount, e.PidsLimit = 7, 7
+		ctx := ReasonContext{System: &sys, Cgroup: path, Pids: path, PidsV2: c.v2, Path: func(dst []byte, path string) []byte { return append(dst, path...) }}
+		reason := ReasonOf(&r, &sys)
+		if got := string(AppendReason(nil, &r, &reason, &ctx)); got != "pids.max of "+c.want {
+			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
 func TestReasonAllocates(t *testing.T) {
 	r, sys := ordinary(EntryClone, 0, EAGAIN), aSystem(t)
 	r.Evidence.PidsCount = 100

@@ -14,6 +14,9 @@ type ReasonContext struct {
 	// version 2, of the pids controller and of the memory controller, which may be others
 	// of version 1; nil where none can be found.
 	Cgroup, Pids, Memory func(id uint64) (path string, ok bool)
+	// PidsV2 says that the pids controller is on the hierarchy of version 2, where not
+	// every cgroup need have it.
+	PidsV2 bool
 	// Path writes a path, which may come from an attacker, so that it does no harm.
 	Path func(dst []byte, path string) []byte
 }
@@ -121,12 +124,16 @@ func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	dst = c.appendCgroup(append(dst, "pids.max of "...), c.Pids, e.PidsCgroup)
 	dst = strconv.AppendInt(append(dst, " reached: "...), e.PidsCount, 10)
 	dst = strconv.AppendInt(append(dst, " of "...), e.PidsLimit, 10)
-	if e.PidsUp == 0 {
+	into := r.Flags&CloneIntoCgroup != 0
+	own := c.PidsV2 && !into && r.Have&HaveCgroup != 0
+	if own && r.CgroupID == e.PidsCgroup || !own && e.PidsUp == 0 {
 		return dst
 	}
 	switch chain := e.PidsChain(); {
-	case r.Flags&CloneIntoCgroup != 0 && len(chain) > 0:
+	case into && len(chain) > 0:
 		dst = c.appendCgroup(append(dst, " (child in "...), c.Pids, chain[0].Cgroup)
+	case own:
+		dst = c.appendCgroup(append(dst, " (creator in "...), c.Cgroup, r.CgroupID)
 	case len(chain) > 0:
 		dst = c.appendCgroup(append(dst, " (creator in "...), c.Pids, chain[0].Cgroup)
 	default:

@@ -83,7 +83,11 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 		open func() (*host.Cgroups, error)
 	}{
 		{&cgroups.V2, host.OpenCgroups},
-		{&cgroups.Pids, func() (*host.Cgroups, error) { return host.OpenController("pids") }},
+		{&cgroups.Pids, func() (*host.Cgroups, error) {
+			c, v1, err := host.OpenPidsCgroups()
+			cgroups.PidsV2 = err == nil && !v1
+			return c, err
+		}},
 		{&cgroups.Memory, func() (*host.Cgroups, error) { return host.OpenController("memory") }},
 	} {
 		if c, err := h.open(); err == nil { // else paths stay unknown

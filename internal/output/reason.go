@@ -8,6 +8,8 @@ import "github.com/forktrace/forktrace/decode"
 // controller and of the memory controller. Each may be nil.
 type Cgroups struct {
 	V2, Pids, Memory func(id uint64) (path string, ok bool)
+	// PidsV2 says that Pids finds those of version 2, too.
+	PidsV2 bool
 }
 
 // SystemAt tells what holds for all creators at about the time of a failure.
@@ -21,7 +23,7 @@ type reasoner struct {
 }
 
 func newReasoner(at SystemAt, cgroups Cgroups, path func(dst []byte, path string) []byte) *reasoner {
-	return &reasoner{at: at, ctx: decode.ReasonContext{Cgroup: cgroups.V2, Pids: cgroups.Pids, Memory: cgroups.Memory, Path: path}}
+	return &reasoner{at: at, ctx: decode.ReasonContext{Cgroup: cgroups.V2, Pids: cgroups.Pids, Memory: cgroups.Memory, PidsV2: cgroups.PidsV2, Path: path}}
 }
 
 // of finds the reason of a failure; ok is false where none can be told.
