@@ -273,7 +273,8 @@ func contradicted(r *Record, traits Traits) *Rule {
 }
 
 // argsAreSure says whether clone3's arguments, which were read again after it had refused
-// them, are those that it read: nobody else could write to them, and nothing was missing
+// them, can be taken for those that it read: no other task shares the memory they are in
+// (another process may map the same pages, which is not looked at), and nothing was missing
 // that may have been there before.
 func (r *Record) argsAreSure() bool {
 	const needed = KnownArgs | KnownMM

@@ -204,19 +204,5 @@ func checkObserved(t *testing.T, c *ruleCase, answer string) {
 	if !strings.HasPrefix(c.release, "5.10.") {
 		la57(&s)
 	}
-	traits, err := c.traits()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := Predict(&c.request, &s, traits)
-	if strings.Contains(c.name, "unshare-") {
-		p = PredictUnshare(c.request.Flags, &s, traits)
-	}
-	got := "OK"
-	if p.Outcome == OutcomeRefused {
-		got = p.Rule.Errno.Name()
-	}
-	if p.Outcome == OutcomeOpen || got != answer {
-		t.Errorf("%s on %s: %v %v, observed %s (open: %v)", c.name, c.release, p.Outcome, got, answer, p.Open.List())
-	}
+	c.checkAnswer(t, &s, answer)
 }

@@ -276,19 +276,25 @@ func checkStated(t *testing.T, c stated, release string) {
 	}
 	c.release = release
 	s := c.conditions()
+	c.checkAnswer(t, &s, want)
+}
+
+// checkAnswer asks the rules of the case's release, and wants OK or an error's name.
+func (c *ruleCase) checkAnswer(t *testing.T, s *State, want string) {
+	t.Helper()
 	traits, err := c.traits()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Predict(&c.request, &s, traits)
+	p := Predict(&c.request, s, traits)
 	if strings.Contains(c.name, "unshare-") {
-		p = PredictUnshare(c.request.Flags, &s, traits)
+		p = PredictUnshare(c.request.Flags, s, traits)
 	}
 	got := "OK"
 	if p.Outcome == OutcomeRefused {
 		got = p.Rule.Errno.Name()
 	}
 	if p.Outcome == OutcomeOpen || got != want {
-		t.Errorf("%s on %s: %v %v, want %s (open: %v)", c.name, release, p.Outcome, got, want, p.Open.List())
+		t.Errorf("%s on %s: %v %v, want %s (open: %v)", c.name, c.release, p.Outcome, got, want, p.Open.List())
 	}
 }

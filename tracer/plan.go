@@ -232,18 +232,7 @@ func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
 	if err := k.mechanism(h); err != nil {
 		return nil, nil, err
 	}
-	one := *k.spec
-	prog := k.spec.Programs[h.Program].Copy()
-	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
-	if h.attach.prepare != nil {
-		h.attach.prepare(prog, h.Symbol)
-	}
-	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: kernelCache}
-	coll, err := ebpf.NewCollectionWithOptions(&one, options)
-	var refused *ebpf.VerifierError
-	if errors.As(err, &refused) && joinReaders(prog) {
-		coll, err = ebpf.NewCollectionWithOptions(&one, options)
-	}
+	coll, err := k.load(h, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading program %s: %w", h.Program, plain(err))
 	}
@@ -253,6 +242,24 @@ func (k *kernelSide) try(h *Hook) (io.Closer, *ebpf.Program, error) {
 		return nil, nil, fmt.Errorf("attaching program %s: %w", h.Program, plain(err))
 	}
 	return link, coll.DetachProgram(h.Program), nil
+}
+
+// load has the kernel verify a hook's program.
+func (k *kernelSide) load(h *Hook, log ebpf.LogLevel) (*ebpf.Collection, error) {
+	one := *k.spec
+	prog := k.spec.Programs[h.Program].Copy()
+	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
+	if h.attach.prepare != nil {
+		h.attach.prepare(prog, h.Symbol)
+	}
+	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: kernelCache}
+	options.Programs.LogLevel = log
+	coll, err := ebpf.NewCollectionWithOptions(&one, options)
+	var refused *ebpf.VerifierError
+	if errors.As(err, &refused) && joinReaders(prog) {
+		coll, err = ebpf.NewCollectionWithOptions(&one, options)
+	}
+	return coll, err
 }
 
 // joinReaders makes the functions that the verifier would check by themselves parts of

@@ -117,18 +117,7 @@ var processed = regexp.MustCompile(`processed (\d+) insns`)
 // loggedCost loads a program once more, and reads the number off the verifier's log.
 func loggedCost(t *testing.T, k *kernelSide, h *Hook) uint32 {
 	t.Helper()
-	one := *k.spec
-	prog := k.spec.Programs[h.Program].Copy()
-	one.Programs = map[string]*ebpf.ProgramSpec{h.Program: prog}
-	if h.attach.prepare != nil {
-		h.attach.prepare(prog, h.Symbol)
-	}
-	options := ebpf.CollectionOptions{MapReplacements: k.maps, Cache: kernelCache}
-	options.Programs.LogLevel = ebpf.LogLevelStats
-	coll, err := ebpf.NewCollectionWithOptions(&one, options)
-	if err != nil && joinReaders(prog) {
-		coll, err = ebpf.NewCollectionWithOptions(&one, options)
-	}
+	coll, err := k.load(h, ebpf.LogLevelStats)
 	if err != nil {
 		t.Fatal(err)
 	}
