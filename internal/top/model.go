@@ -47,6 +47,7 @@ type Model struct {
 	key      string // of the row under the cursor, which it follows
 	moved    bool   // by the user: until then the cursor stays on the first row
 	opened   bool
+	scroll   int // lines of the open row that are above the screen
 	filter   string
 	typing   bool
 	paused   bool
@@ -183,13 +184,11 @@ func (m Model) press(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	case "left":
 		m.opened = false
 	case "up", "k":
-		m.moved = true
-		m.point(m.cursor - 1)
+		m.move(-1)
 	case "down", "j":
-		m.moved = true
-		m.point(m.cursor + 1)
+		m.move(1)
 	case "home", "g":
-		m.moved = false
+		m.moved, m.scroll = false, 0
 		m.point(0)
 	case "tab":
 		m.switchTo(activity.Ways[(slices.Index(activity.Ways, m.By)+1)%len(activity.Ways)])
@@ -201,10 +200,29 @@ func (m Model) press(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
+// move moves the cursor, or what is shown of the open row.
+func (m *Model) move(by int) {
+	if m.opened {
+		m.scroll = max(0, min(m.scroll+by, len(m.openLines())-1))
+		return
+	}
+	m.moved = true
+	m.point(m.cursor + by)
+}
+
+// openLines tell of the open row.
+func (m *Model) openLines() []string {
+	lines := detail(&m.open, m.rowRates)
+	if m.idle {
+		lines = append(lines, "", "  nothing has happened since: these are its last numbers")
+	}
+	return lines
+}
+
 // openRow opens the row under the cursor.
 func (m *Model) openRow() {
 	if rows := m.rows(); m.cursor < len(rows) && !m.opened {
-		m.open, m.idle = rows[m.cursor], false
+		m.open, m.idle, m.scroll = rows[m.cursor], false, 0
 		m.opened, m.key, m.rowRates = true, m.open.Key, []float64{m.open.Rate}
 	}
 }

@@ -3,6 +3,7 @@
 package top
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -154,6 +155,32 @@ func TestOpenRowShowsTree(t *testing.T) {
 		if !strings.Contains(s, want) {
 			t.Errorf("no %q in\n%s", want, s)
 		}
+	}
+}
+
+// TestOpenRowScrolls: on a low terminal the rest of an open row is a key away.
+func TestOpenRowScrolls(t *testing.T) {
+	f := frame("alpha")
+	e := &f.Groups[activity.ByProcess][0]
+	for i := range 12 {
+		e.Children = append(e.Children, activity.Child{Name: fmt.Sprintf("child%02d", i), Pid: uint32(100 + i), Alive: 1})
+	}
+	m := press(t, start(t, f), "enter")
+	const height = 16
+	if s := m.Screen(120, height); strings.Contains(s, "child11") || !strings.Contains(s, " more lines (down)") {
+		t.Errorf("nothing says that there is more:\n%s", s)
+	}
+	for range 60 {
+		m = press(t, m, "down")
+	}
+	if s := m.Screen(120, height); !strings.Contains(s, "child11") || strings.Contains(s, " more lines (down)") || strings.Count(s, "\n") != height-1 {
+		t.Errorf("the end is not shown:\n%s", s)
+	}
+	for range 60 {
+		m = press(t, m, "up")
+	}
+	if s := m.Screen(120, height); strings.Contains(s, "child11") {
+		t.Errorf("the beginning is not shown:\n%s", s)
 	}
 }
 

@@ -61,10 +61,7 @@ func (m Model) Screen(width, height int) string {
 			lines[0] += "  PAUSED"
 		}
 		if m.opened {
-			lines = append(append(lines, ""), detail(&m.open, m.rowRates)...)
-			if m.idle {
-				lines = append(lines, "", "  nothing has happened since: these are its last numbers")
-			}
+			lines = append(append(lines, ""), m.visible(height-len(lines)-2)...)
 		} else {
 			lines = append(lines, m.table(width, height-len(lines)-1)...)
 		}
@@ -99,6 +96,20 @@ func (m *Model) style(lines []string) {
 			lines[i] = m.paint(bold, l)
 		}
 	}
+}
+
+// visible are so many lines of the open row, and how many more there are.
+func (m *Model) visible(room int) []string {
+	lines := m.openLines()
+	if room < 2 || len(lines) <= room {
+		return lines
+	}
+	from := min(m.scroll, len(lines)-room+1)
+	shown := slices.Clone(lines[from:min(from+room-1, len(lines))])
+	if left := len(lines) - from - len(shown); left > 0 {
+		return append(shown, fmt.Sprintf("  … %d more lines (down)", left))
+	}
+	return append(shown, "  (up)")
 }
 
 // table shows as many rows as there is room for, those around the cursor.
@@ -136,7 +147,7 @@ var helpLines = []string{
 	"forktrace top: who creates processes and threads",
 	"",
 	"  Tab, 1-7   group by process, command, cgroup, unit, container, user, ancestor",
-	"  up, down   choose a row         Enter  open it      Esc  close it, or show all",
+	"  up, down   choose a row, scroll Enter  open it      Esc  close it, or show all",
 	"  /          only rows with a text in name, user, cgroup or lineage",
 	"  p          pause                s  save what is shown as JSON     q  quit",
 	"",
