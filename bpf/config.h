@@ -42,6 +42,9 @@ const volatile __u64 page_size = 4096;
 const volatile __u64 nr_threads_at;
 const volatile __u64 max_threads_at;
 
+/* Up to 6.13: where the pid_max of all pid namespaces is (kernel/pid.c); 0: not known. */
+const volatile __u64 pid_max_at;
+
 /* Up to 6.14 __secure_computing has a parameter, behind which fexit finds the result. */
 const volatile bool seccomp_has_parameter;
 

@@ -253,7 +253,7 @@ struct evidence {
 	/* of the pid namespaces from that for children upwards the one that has least left */
 	__u32 fullest_pidns; /* inode number */
 	__u32 fullest_used;  /* numbers in use */
-	__u32 fullest_max;   /* 0: not a member of the namespace (before 6.14) */
+	__u32 fullest_max;   /* its pid_max, or that of all; 0: not known */
 	__u32 pad2;
 };
 

@@ -219,13 +219,15 @@ READER evidence_fullest(struct evidence *v, __u64 at)
 	struct task_struct *c = (void *)at;
 	struct nsproxy *nsproxy = KREAD(c, nsproxy);
 	struct pid_namespace *ns = KREAD(nsproxy, pid_ns_for_children);
-	__u32 least = ~0U;
+	__u32 least = ~0U, max = 0;
 
 	if (!v)
 		return 0;
+	if (pid_max_at)
+		bpf_probe_read_kernel(&max, sizeof(max), (void *)pid_max_at);
 	for (int i = 0; i < PIDNS_DEPTH && ns; i++) {
 		__u32 used = KREAD(ns, pid_allocated) & ~PIDNS_ADDING;
-		__u32 max = 0, left;
+		__u32 left;
 
 		if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 			max = KREAD((struct pid_namespace___max *)ns, pid_max);

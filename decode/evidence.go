@@ -115,7 +115,7 @@ type Evidence struct {
 	// one with least left (KnownFullest).
 	FullestPidns uint32 // its inode number
 	FullestUsed  uint32 // numbers in use
-	FullestMax   uint32 // its pid_max, 0 where the system has one for all (before 6.14)
+	FullestMax   uint32 // its pid_max, or that of all (before 6.14); 0 where it is not known
 }
 
 // How many levels of limits are looked at (bpf/event.h).

@@ -11,24 +11,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadCounts are the addresses of the kernel's count of tasks and of its limit, the sysctl
-// kernel.threads-max (kernel/fork.c), for reading them at a failure.
-type threadCounts struct{ NrThreads, MaxThreads uint64 }
+// limitsAt are the addresses of limits of the whole machine, for reading them at a failure;
+// 0 is not known.
+type limitsAt struct {
+	NrThreads  uint64 // the kernel's count of tasks (kernel/fork.c)
+	MaxThreads uint64 // the sysctl kernel.threads-max
+	PidMax     uint64 // the sysctl kernel.pid_max, up to 6.13 (kernel/pid.c)
+}
 
 // symbolSize is room for a name, in bytes.
 const symbolSize = 16
 
-// findThreadCounts asks the kernel for the addresses, in a program, as it takes a tenth of a
+// findLimits asks the kernel for the addresses, in a program, as it takes a tenth of a
 // second to write down /proc/kallsyms. Kernels before 5.16 have no such call, those without
 // CONFIG_KALLSYMS_ALL no such names, and it may be kept from whoever may not see addresses
-// (kernel.kptr_restrict): then it returns an error, and the counts are read from /proc later.
-func findThreadCounts() (at threadCounts, err error) {
+// (kernel.kptr_restrict): then it returns an error or zeros, and limits are read from /proc later.
+func findLimits() (at limitsAt, err error) {
 	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
-	for i, name := range []string{"nr_threads", "max_threads"} {
+	for i, name := range []string{"nr_threads", "max_threads", "pid_max"} {
 		code = append(code, lookUp(name, int16(8*i))...)
 	}
 	p, err := loadProgram(&ebpf.ProgramSpec{
-		Name: "thread_counts", Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "Dual BSD/GPL",
+		Name: "limits_at", Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "Dual BSD/GPL",
 		Instructions: append(code, asm.Mov.Imm(asm.R0, 0), asm.Return()),
 	})
 	if err != nil {
@@ -36,10 +40,7 @@ func findThreadCounts() (at threadCounts, err error) {
 	}
 	defer p.Close()
 	if _, err := p.Run(&ebpf.RunOptions{Context: &at, ContextOut: &at}); err != nil {
-		return threadCounts{}, fmt.Errorf("looking up kernel symbols: %w", err)
-	}
-	if at.NrThreads == 0 || at.MaxThreads == 0 {
-		return threadCounts{}, fmt.Errorf("looking up nr_threads and max_threads: the kernel does not tell where they are")
+		return limitsAt{}, fmt.Errorf("looking up kernel symbols: %w", err)
 	}
 	return at, nil
 }

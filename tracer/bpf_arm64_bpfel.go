@@ -330,6 +330,7 @@ const (
 	bpfVarNothing                   = "nothing"
 	bpfVarNrThreadsAt               = "nr_threads_at"
 	bpfVarPageSize                  = "page_size"
+	bpfVarPidMaxAt                  = "pid_max_at"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
 	bpfVarTellResumed               = "tell_resumed"
@@ -466,6 +467,7 @@ type bpfVariableSpecs struct {
 	Nothing             *ebpf.VariableSpec `ebpf:"nothing"`
 	NrThreadsAt         *ebpf.VariableSpec `ebpf:"nr_threads_at"`
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
+	PidMaxAt            *ebpf.VariableSpec `ebpf:"pid_max_at"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
 	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
@@ -570,6 +572,7 @@ type bpfVariables struct {
 	Nothing             *ebpf.Variable `ebpf:"nothing"`
 	NrThreadsAt         *ebpf.Variable `ebpf:"nr_threads_at"`
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
+	PidMaxAt            *ebpf.Variable `ebpf:"pid_max_at"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`
 	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`

@@ -53,7 +53,7 @@ func TestKnobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := configure(spec, spec.Types, &Options{NoFailures: true}, threadCounts{}); err != nil {
+	if err := configure(spec, spec.Types, &Options{NoFailures: true}, limitsAt{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, knob := range []string{"filter_tree", "filter_uid", "filter_comm", "filter_cgroup", "failed_only", "follow", "details"} {

@@ -23,9 +23,9 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 	var specErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { spec, specErr = loadBpf() })
-	var counts threadCounts
+	var limits limitsAt
 	if !o.NoFailures {
-		wg.Go(func() { counts, _ = findThreadCounts() }) // else they are read from /proc later
+		wg.Go(func() { limits, _ = findLimits() }) // else they are read from /proc later
 	}
 	kernel, err := KernelTypes()
 	wg.Wait()
@@ -38,7 +38,7 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, explainRefusal(fmt.Errorf("raising the limit of locked memory, which kernels before 5.11 need: %w", err))
 	}
-	k, err := loadMaps(kernel, spec, o, counts)
+	k, err := loadMaps(kernel, spec, o, limits)
 	if err != nil {
 		return nil, explainRefusal(err)
 	}
@@ -46,8 +46,8 @@ func openKernelSide(o *Options) (*kernelSide, error) {
 }
 
 // loadMaps creates the maps with the options' sizes and knobs, but no program yet.
-func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options, counts threadCounts) (*kernelSide, error) {
-	if err := configure(spec, kernel, o, counts); err != nil {
+func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options, limits limitsAt) (*kernelSide, error) {
+	if err := configure(spec, kernel, o, limits); err != nil {
 		return nil, err
 	}
 	bare := *spec // the loader changes copies only
@@ -80,7 +80,7 @@ type closerFunc func()
 func (f closerFunc) Close() error { f(); return nil }
 
 // configure sets knobs and sizes in the specification.
-func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, counts threadCounts) error {
+func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, limits limitsAt) error {
 	buffer, err := o.bufferSize()
 	if err != nil {
 		return err
@@ -126,8 +126,9 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, counts t
 		"follow":        o.follows(),
 		"launcher":      launcher,
 
-		"nr_threads_at":         counts.NrThreads,
-		"max_threads_at":        counts.MaxThreads,
+		"nr_threads_at":         limits.NrThreads,
+		"max_threads_at":        limits.MaxThreads,
+		"pid_max_at":            limits.PidMax,
 		"launcher_pid_ns":       launcherNS,
 		"seccomp_has_parameter": seccompHasParameter(kernel),
 		"page_size":             uint64(os.Getpagesize()),

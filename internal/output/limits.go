@@ -62,18 +62,21 @@ type laterField struct {
 	errno decode.Errno // of the failures for which it is read
 	value func(*decode.System) uint64
 	given func(*decode.System) bool
-	then  decode.Known // where BPF has read it at the failure
+	known func(*decode.Evidence) bool // BPF has read it at the failure; may be nil
 }
 
 var laterFields = []laterField{
-	{"threads", decode.EAGAIN, func(s *decode.System) uint64 { return s.Threads }, func(s *decode.System) bool { return s.Threads != 0 }, decode.KnownThreads},
-	{"threads_max", decode.EAGAIN, func(s *decode.System) uint64 { return s.MaxThreads }, func(s *decode.System) bool { return s.MaxThreads != 0 }, decode.KnownThreads},
-	{"pid_max", decode.EAGAIN, func(s *decode.System) uint64 { return uint64(s.PidMax) }, func(s *decode.System) bool { return s.PidMax != 0 }, 0},
-	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }, 0},
-	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit, 0},
-	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit, 0},
-	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit, 0},
+	{"threads", decode.EAGAIN, func(s *decode.System) uint64 { return s.Threads }, func(s *decode.System) bool { return s.Threads != 0 }, knowsThreads},
+	{"threads_max", decode.EAGAIN, func(s *decode.System) uint64 { return s.MaxThreads }, func(s *decode.System) bool { return s.MaxThreads != 0 }, knowsThreads},
+	{"pid_max", decode.EAGAIN, func(s *decode.System) uint64 { return uint64(s.PidMax) }, func(s *decode.System) bool { return s.PidMax != 0 }, knowsPidMax},
+	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }, nil},
+	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit, nil},
+	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit, nil},
+	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit, nil},
 }
+
+func knowsThreads(e *decode.Evidence) bool { return e.Known&decode.KnownThreads != 0 }
+func knowsPidMax(e *decode.Evidence) bool  { return e.FullestMax != 0 }
 
 func hasCommitLimit(s *decode.System) bool { return s.CommitLimit != 0 }
 
@@ -83,7 +86,7 @@ func eachLater(s *decode.System, r *decode.Record, f func(name string, v uint64)
 		return
 	}
 	for i := range laterFields {
-		if l := &laterFields[i]; l.errno == r.Errno() && r.Evidence.Known&l.then == 0 && l.given(s) {
+		if l := &laterFields[i]; l.errno == r.Errno() && (l.known == nil || !l.known(&r.Evidence)) && l.given(s) {
 			f(l.name, l.value(s))
 		}
 	}

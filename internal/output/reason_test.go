@@ -67,7 +67,7 @@ func TestReasonText(t *testing.T) {
 		"a target's": {with(func(r *decode.Record) { r.Entry, r.Flags = decode.EntryClone3, decode.CloneIntoCgroup }), false,
 			[]string{"reached: 20 of 20 (child in /ci/job-7)"}},
 		"all limits": {refusedRecord(), true, []string{
-			" nproc=user_ns:11:1/max,user_ns:10:7/4096 pids=/ci/job-7:5/max,/ci:20/20; read later: threads=300 threads_max=30000 pid_max=32768",
+			" nproc=user_ns:11:1/max,user_ns:10:7/4096 pids=/ci/job-7:5/max,/ci:20/20; read later: threads=300 threads_max=30000",
 			" pid_ns_max=32768 pid_ns_last=4711",
 		}},
 		"which user namespace": {with(func(r *decode.Record) { r.UID, r.Evidence.NprocCount, r.Evidence.PidsCount = 1000, 4096, 1 }), false,
@@ -117,7 +117,7 @@ func TestReasonJSON(t *testing.T) {
 	}
 	const want = `"nproc":[{"user_ns":11,"uid":100000,"count":1},{"user_ns":10,"uid":1000,"count":7,"limit":4096}],` +
 		`"pids":[{"cgroup_id":3,"cgroup":"/ci/job-7","count":5},{"cgroup_id":2,"cgroup":"/ci","count":20,"limit":20}],` +
-		`"read_later":{"threads":300,"threads_max":30000,"pid_max":32768}`
+		`"read_later":{"threads":300,"threads_max":30000}`
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("no %s in\n%s", want, &out)
 	}
