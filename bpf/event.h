@@ -254,7 +254,7 @@ struct evidence {
 	__u32 fullest_pidns; /* inode number */
 	__u32 fullest_used;  /* numbers in use */
 	__u32 fullest_max;   /* its pid_max, or that of all; 0: not known */
-	__u32 pad2;
+	__u32 fullest_level;
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */

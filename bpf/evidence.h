@@ -235,12 +235,13 @@ READER evidence_fullest(struct evidence *v, __u64 at)
 		if (left < least) {
 			least = left;
 			v->fullest_pidns = KREAD(ns, ns.inum);
+			v->fullest_level = KREAD(ns, level);
 			v->fullest_used = used;
 			v->fullest_max = max;
 		}
 		ns = KREAD(ns, parent);
 	}
-	if (!ns)
+	if (!ns && v->fullest_pidns)
 		v->known |= KNOWN_FULLEST;
 	return 0;
 }

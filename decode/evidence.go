@@ -114,6 +114,7 @@ type Evidence struct {
 	// Of the pid namespaces from Pidns upwards, each of which gives the child a number, the
 	// one with least left (KnownFullest).
 	FullestPidns uint32 // its inode number
+	FullestLevel uint32 // 0 for the initial one
 	FullestUsed  uint32 // numbers in use
 	FullestMax   uint32 // its pid_max, or that of all (before 6.14); 0 where it is not known
 }
@@ -204,6 +205,7 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.FullestPidns = le.Uint32(w[600:])
 	e.FullestUsed = le.Uint32(w[604:])
 	e.FullestMax = le.Uint32(w[608:])
+	e.FullestLevel = le.Uint32(w[612:])
 }
 
 func (e *Evidence) parseChains(w *[evidenceSize]byte) {

@@ -49,6 +49,7 @@ var evidenceFields = []evidenceField{
 	{"pid_ns_max", decode.KnownPidns, func(e *decode.Evidence) uint64 { return uint64(e.PidnsMax) }, 0, true}, // a sysctl before 6.14
 	{"pid_ns_last", decode.KnownPidnsLast, func(e *decode.Evidence) uint64 { return uint64(e.PidnsLast) }, 0, false},
 	{"fullest_pid_ns", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestPidns) }, 0, false},
+	{"fullest_pid_ns_level", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestLevel) }, 0, false},
 	{"fullest_pid_ns_used", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestUsed) }, 0, false},
 	{"fullest_pid_ns_max", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestMax) }, 0, true},
 	{"threads", decode.KnownThreads, func(e *decode.Evidence) uint64 { return uint64(e.Threads) }, 0, false},
