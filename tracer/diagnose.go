@@ -61,7 +61,10 @@ type Diagnosis struct {
 	Trials []Trial
 	Plan   []Attached // what a trace with all details would use
 	Traits []Trait
-	Err    error // why tracing is not possible; nil if it is
+	// Threads says that the machine's tasks and threads-max can be read at a failure; else
+	// they are read from /proc, a moment later.
+	Threads bool
+	Err     error // why tracing is not possible; nil if it is
 }
 
 // Diagnose tries every hook, one after another, and attaches none for good. plan restricts
@@ -75,6 +78,8 @@ func Diagnose(plan Plan) *Diagnosis {
 		return d
 	}
 	d.Traits = traits(k.kernel)
+	at, err := findLimits()
+	d.Threads = err == nil && at.NrThreads != 0 && at.MaxThreads != 0
 	defer k.close()
 	for i := range Hooks {
 		h := &Hooks[i]

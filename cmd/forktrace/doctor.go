@@ -141,6 +141,9 @@ func newReport(d *tracer.Diagnosis) *report {
 	for _, t := range d.Traits {
 		r.Traits = append(r.Traits, reportTrait{t.Name, t.Present, t.Means, string(verify.ByTypes)})
 	}
+	if d.Err == nil {
+		r.Traits = append(r.Traits, reportTrait{"nr_threads", d.Threads, "tasks and threads-max are read at a failure, not from /proc a moment later", "symbols"})
+	}
 	r.Traits = append(r.Traits, ruleTraits()...)
 	r.Advice = advice(r)
 	return r

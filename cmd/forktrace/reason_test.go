@@ -93,9 +93,28 @@ func checkReasons(t *testing.T, set string) {
 		t.Run(c.Reason, func(t *testing.T) { checkReason(t, &c, s.Creations) })
 	}
 	for i := range s.Creations {
-		if e := &s.Creations[i]; e.Reason != nil && e.Reason.ID == "pid-exhausted" {
+		e := &s.Creations[i]
+		switch {
+		case e.Reason == nil:
+		case e.Reason.ID == "pid-exhausted":
 			checkExhausted(t, e.Reason.Text)
+		case e.Reason.ID == "max-threads":
+			checkThreads(t, e.Evidence)
 		}
+	}
+}
+
+// checkThreads: the machine's tasks and their limit are read at the failure, or else later.
+func checkThreads(t *testing.T, evidence map[string]any) {
+	t.Helper()
+	threads, atFailure := evidence["threads"].(float64)
+	if !atFailure {
+		evidence, _ = evidence["read_later"].(map[string]any)
+		threads, _ = evidence["threads"].(float64)
+	}
+	// a moment after the failure one may have ended
+	if limit, _ := evidence["threads_max"].(float64); limit == 0 || threads < limit-1 {
+		t.Errorf("%v threads of %v, at the failure: %t", threads, limit, atFailure)
 	}
 }
 
