@@ -29,9 +29,10 @@ func TestStress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	// not forkheavy: meanwhile nobody else can write to the machine's disk
-	p := testkit.Pause(t, "unshare", "--pid", "--fork", "--kill-child", "stress-ng", "--quiet", "--timeout", "60s",
-		"--fork", "1", "--vfork", "1", "--clone", "1", "--pthread", "1", "--exec", "1", "--clone-max", "200", "--pthread-max", "200")
+	// forkheavy takes all there is of the filesystem of /tmp, whatever its options say
+	p := testkit.Pause(t, "unshare", "--mount", "--ipc", "--pid", "--fork", "--kill-child", "sh", "-c",
+		`mount -t tmpfs -o size=64m tmpfs /tmp && cd /tmp && exec stress-ng --quiet --timeout 60s --fork 1 --vfork 1 --clone 1 \
+			--pthread 1 --exec 1 --forkheavy 1 --clone-max 200 --pthread-max 200 --forkheavy-procs 100 --forkheavy-allocs 16`)
 	first, before := quiet(t, s)
 	testkit.Join(t, dir, p.Start(t))
 	p.Release(t)
