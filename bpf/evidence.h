@@ -231,7 +231,8 @@ READER evidence_fullest(struct evidence *v, __u64 at)
 
 		if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 			max = KREAD((struct pid_namespace___max *)ns, pid_max);
-		left = (max ? max : PIDNS_ADDING) - used;
+		left = max ? max : PIDNS_ADDING;
+		left -= used < left ? used : left; /* the limit may have been lowered since */
 		if (left < least) {
 			least = left;
 			v->fullest_pidns = KREAD(ns, ns.inum);
