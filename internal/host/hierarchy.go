@@ -34,8 +34,7 @@ func findHierarchy(controller string) (h hierarchy, err error) {
 		if controller == version2 && m.FSType != "cgroup2" || controller != version2 && !(m.FSType == "cgroup" && on) {
 			continue
 		}
-		// what lies outside of the own cgroup namespace begins with /..
-		if !strings.HasPrefix(m.Root, "/..") && (h.mount == "" || len(m.Root) < len(h.from)) {
+		if !outside(m.Root) && (h.mount == "" || len(m.Root) < len(h.from)) {
 			h = hierarchy{m.MountPoint, m.Root}
 		}
 	}
@@ -43,30 +42,33 @@ func findHierarchy(controller string) (h hierarchy, err error) {
 }
 
 // dir is the directory of a cgroup, "" where that is not mounted.
-func (h hierarchy) dir(path string) string {
-	rel, err := filepath.Rel(h.from, path)
-	if h.mount == "" || err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return ""
-	}
-	return filepath.Join(h.mount, rel)
-}
+func (h hierarchy) dir(path string) string { return h.moved(path, h.from, h.mount) }
 
 // path is the cgroup of a directory, "" where that is not below the mount.
-func (h hierarchy) path(dir string) string {
-	rel, err := filepath.Rel(h.mount, dir)
-	if h.mount == "" || err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+func (h hierarchy) path(dir string) string { return h.moved(dir, h.mount, h.from) }
+
+// moved is a path with another beginning, "" where it does not begin so.
+func (h hierarchy) moved(path, from, to string) string {
+	rel, err := filepath.Rel(from, path)
+	if h.mount == "" || outside(path) || err != nil || !filepath.IsLocal(rel) {
 		return ""
 	}
-	return filepath.Join(h.from, rel)
+	return filepath.Join(to, rel)
 }
+
+// outside says whether a cgroup is not below the root of the own cgroup namespace, as the
+// kernel writes it (cgroup_namespaces(7)).
+func outside(path string) bool { return path == "/.." || strings.HasPrefix(path, "/../") }
 
 // upwards calls f with the directory and the path of a cgroup and of each above it, as far
 // as they are mounted.
 func (h hierarchy) upwards(path string, f func(dir, path string)) {
-	for dir := h.dir(path); dir != ""; dir, path = h.dir(filepath.Dir(path)), filepath.Dir(path) {
-		if f(dir, path); path == h.from {
+	for dir := h.dir(path); dir != ""; dir = h.dir(path) {
+		f(dir, path)
+		if path == h.from {
 			return
 		}
+		path = filepath.Dir(path)
 	}
 }
 

@@ -120,7 +120,11 @@ func (h hierarchy) pidsLimits(path string) (limits []Limit) {
 // pids.events. Up to 6.10 it counts in the cgroup that asked, later in the one that
 // refused.
 func (c *Cgroups) PidsRefused(path string) (uint64, bool) {
-	b, err := os.ReadFile(filepath.Join(c.at.dir(path), "pids.events"))
+	dir := c.at.dir(path)
+	if dir == "" {
+		return 0, false
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "pids.events"))
 	if err != nil {
 		return 0, false
 	}

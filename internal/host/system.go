@@ -108,6 +108,9 @@ func readUsernsClone(now *decode.System) {
 // For returns what holds at about the time of a failure.
 func (s *System) For(r *decode.Record) *decode.System {
 	errno := r.Errno()
+	if errno == 0 { // what changes matters to failures only
+		return &s.now
+	}
 	if read := moving[errno]; read != nil && time.Since(s.read[errno]) > systemAge {
 		s.read[errno] = time.Now()
 		read(&s.now)
