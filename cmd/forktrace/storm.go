@@ -196,11 +196,13 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
+	var last *activity.Sample
+	var because string
 	for quiet := 0; ; {
 		s, err := r.sample(ctx, time.Second)
 		if s == nil {
-			if err == nil && r.watch && !r.since.IsZero() {
-				return r.stopWatching()
+			if err == nil && r.watch && !r.since.IsZero() { // each start has an end
+				return r.tell("end", because, r.since, last)
 			}
 			if err == nil && length > 0 && r.since.IsZero() && !r.watch {
 				fmt.Fprintf(r.diag, "forktrace: no storm in %v\n", length)
@@ -208,7 +210,7 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 			return err
 		}
 		r.measure(s)
-		because := r.Detector.Add(r.interval(s))
+		last, because = s, r.Detector.Add(r.interval(s))
 		event := ""
 		switch {
 		case because != "" && r.since.IsZero():
@@ -230,17 +232,6 @@ func (r *stormRun) wait(ctx context.Context, length time.Duration) error {
 			r.since = time.Time{}
 		}
 	}
-}
-
-// stopWatching tells of a storm that went on for as long as it was watched, so that each
-// start has an end.
-func (r *stormRun) stopWatching() error {
-	s, err := r.Next()
-	if err != nil {
-		return err
-	}
-	r.measure(s)
-	return r.tell("end", "it is no longer watched", r.since, s)
 }
 
 // maxLimits is how many limits are followed and told.

@@ -302,20 +302,10 @@ func TestStormWatchStopped(t *testing.T) {
 	testkit.NeedRoot(t)
 	threeTimes(t, func() error {
 		dir, _ := testkit.PidsCgroup(t, 60)
-		args := append([]string{"storm", "--watch", "--format", "json"}, testkit.PlanArgs()...)
-		cmd := exec.Command(testkit.Forktrace(t), args...)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = cmd.Process.Kill() }()
+		cmd, lines := startJSON(t, "storm", "--watch", "--format", "json")
 		g := &generator{storm: "tree", attempts: 200_000, seconds: 15}
 		p := g.start(t, dir, stormName)
 		defer func() { _ = p.Cmd.Process.Kill() }()
-		lines := json.NewDecoder(out)
 		var first, last storm.Diagnosis
 		if err := lines.Decode(&first); err != nil {
 			return err
@@ -323,12 +313,12 @@ func TestStormWatchStopped(t *testing.T) {
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		for err = nil; err == nil; err = lines.Decode(&last) {
+		for lines.Decode(&last) == nil {
 		}
 		if err := cmd.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		if first.Event != "start" || last.Event != "end" || !last.Storm || last.Because != "it is no longer watched" || last.Since != first.Since {
+		if first.Event != "start" || last.Event != "end" || !last.Storm || last.Because == "" || last.Since != first.Since {
 			return fmt.Errorf("first told was %s, last %s because %s", first.Event, last.Event, last.Because)
 		}
 		return nil

@@ -40,11 +40,10 @@ func TestTopJSON(t *testing.T) {
 	}
 }
 
-// TestTopOrphan: whose creator has ended is told, and to whom the kernel gave it.
-func TestTopOrphan(t *testing.T) {
-	testkit.NeedRoot(t)
-	args := append([]string{"top", "-b", "20", "-i", "500ms", "--format", "json"}, testkit.PlanArgs()...)
-	cmd := exec.Command(testkit.Forktrace(t), args...)
+// startJSON starts forktrace, and reads what it prints; it is killed with the test's end.
+func startJSON(t *testing.T, args ...string) (*exec.Cmd, *json.Decoder) {
+	t.Helper()
+	cmd := exec.Command(testkit.Forktrace(t), append(args, testkit.PlanArgs()...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +51,14 @@ func TestTopOrphan(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	frames := json.NewDecoder(out)
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd, json.NewDecoder(out)
+}
+
+// TestTopOrphan: whose creator has ended is told, and to whom the kernel gave it.
+func TestTopOrphan(t *testing.T) {
+	testkit.NeedRoot(t)
+	_, frames := startJSON(t, "top", "-b", "20", "-i", "500ms", "--format", "json")
 	for n := 0; ; n++ {
 		var f activity.Frame
 		if err := frames.Decode(&f); err != nil {
