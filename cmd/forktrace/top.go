@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -194,6 +195,9 @@ func saveFrame(f *activity.Frame) tea.Cmd {
 	return func() tea.Msg {
 		name := "forktrace-top-" + f.Time.Format("20060102-150405.000") + ".json"
 		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) { // the same frame, once more
+			return top.SavedMsg{Text: "saved already, as " + name}
+		}
 		if err != nil {
 			return top.SavedMsg{Text: "not saved: " + err.Error()}
 		}

@@ -203,7 +203,7 @@ func (m Model) press(k tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 // move moves the cursor, or what is shown of the open row.
 func (m *Model) move(by int) {
 	if m.opened {
-		m.scroll = max(0, min(m.scroll+by, len(m.openLines())-1))
+		m.scroll = max(0, min(m.scroll+by, len(m.openLines())-m.openRoom()+1))
 		return
 	}
 	m.moved = true
@@ -217,6 +217,12 @@ func (m *Model) openLines() []string {
 		lines = append(lines, "", "  nothing has happened since: these are its last numbers")
 	}
 	return lines
+}
+
+// openRoom is how many lines of the open row there is room for, below the header.
+func (m *Model) openRoom() int {
+	width, height := m.size()
+	return height - len(m.head(width)) - 2
 }
 
 // openRow opens the row under the cursor.

@@ -165,8 +165,9 @@ func TestOpenRowScrolls(t *testing.T) {
 	for i := range 12 {
 		e.Children = append(e.Children, activity.Child{Name: fmt.Sprintf("child%02d", i), Pid: uint32(100 + i), Alive: 1})
 	}
-	m := press(t, start(t, f), "enter")
 	const height = 16
+	next, _ := start(t, f).Update(tea.WindowSizeMsg{Width: 120, Height: height})
+	m := press(t, next.(Model), "enter")
 	if s := m.Screen(120, height); strings.Contains(s, "child11") || !strings.Contains(s, " more lines (down)") {
 		t.Errorf("nothing says that there is more:\n%s", s)
 	}
@@ -175,6 +176,11 @@ func TestOpenRowScrolls(t *testing.T) {
 	}
 	if s := m.Screen(120, height); !strings.Contains(s, "child11") || strings.Contains(s, " more lines (down)") || strings.Count(s, "\n") != height-1 {
 		t.Errorf("the end is not shown:\n%s", s)
+	}
+	end := m.Screen(120, height)
+	m = press(t, m, "up")
+	if s := m.Screen(120, height); s == end {
+		t.Errorf("up changes nothing at the end:\n%s", s)
 	}
 	for range 60 {
 		m = press(t, m, "up")

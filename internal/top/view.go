@@ -36,12 +36,28 @@ func (m Model) View() tea.View {
 	}
 	v.AltScreen = true
 	v.WindowTitle = "forktrace top"
-	width, height := m.width, m.height
-	if width == 0 {
-		width, height = 80, 24
-	}
-	v.SetContent(m.Screen(width, height))
+	v.SetContent(m.Screen(m.size()))
 	return v
+}
+
+// size is that of the terminal, or until it is known a usual one.
+func (m *Model) size() (width, height int) {
+	if m.width == 0 {
+		return 80, 24
+	}
+	return m.width, m.height
+}
+
+// head is what is above the table, or the open row.
+func (m *Model) head(width int) []string {
+	lines := Header(m.frame, m.rates, m.By, width)
+	if len(m.Notes) > 0 {
+		lines = append(lines, "not seen  "+safe(strings.Join(m.Notes, "; ")))
+	}
+	if m.paused {
+		lines[0] += "  PAUSED"
+	}
+	return lines
 }
 
 // Screen is what is on a terminal of the given size.
@@ -53,13 +69,7 @@ func (m Model) Screen(width, height int) string {
 	case m.frame == nil:
 		lines = []string{"counting …"}
 	default:
-		lines = Header(m.frame, m.rates, m.By, width)
-		if len(m.Notes) > 0 {
-			lines = append(lines, "not seen  "+safe(strings.Join(m.Notes, "; ")))
-		}
-		if m.paused {
-			lines[0] += "  PAUSED"
-		}
+		lines = m.head(width)
 		if m.opened {
 			lines = append(append(lines, ""), m.visible(height-len(lines)-2)...)
 		} else {
