@@ -254,48 +254,38 @@ func TestCheckOutcome(t *testing.T) {
 		return Record{Entry: EntryClone, Flags: flags, Have: HaveFlags | HaveExitSignal, Result: -int32(errno), Layer: layer}
 	}
 	with := func(r Record, change func(*Record)) Record { change(&r); return r }
-	unprofiled := func(r Record) Record { r.Evidence.Known |= KnownPerf; return r }
-	noModules := ConditionsOf(CondLSMTask, CondLSMUserNS, CondSchedExtFails)
 	for name, c := range map[string]struct {
 		record   Record
-		id, rule string       // "" if all is well
-		known    ConditionSet // what surely does not hold on this machine
+		id, rule string // "" if all is well
 	}{
-		"NEWNS|FS accepted":            {honest(EntryClone, CloneNewNS|CloneFS), ViolationAccepted, "newns-with-fs", ConditionSet{}},
-		"signal 65 accepted":           {with(honest(EntryClone, 0), func(r *Record) { r.ExitSignal, r.ChildExitSignal = 65, 65 }), ViolationAccepted, "exit-signal-invalid", ConditionSet{}},
-		"init with PARENT":             {with(honest(EntryClone, CloneParent), flip(FactCreatorNSInit)), ViolationAccepted, "parent-from-init", ConditionSet{}},
-		"NEWIPC|SYSVSEM accepted":      {honest(EntryClone, CloneNewIPC|CloneSysvsem), ViolationAccepted, "newipc-with-sysvsem", ConditionSet{}},
-		"namespaces without privilege": {with(honest(EntryClone, CloneNewUTS), func(r *Record) { r.CapEffective = 0 }), ViolationAccepted, "ns-needs-admin", ConditionSet{}},
-		"a user namespace gives it":    {with(honest(EntryClone, CloneNewUTS|CloneNewUser), func(r *Record) { r.CapEffective = 0 }), "", "", ConditionSet{}},
-		"thread pointer of the kernel": {with(honest(EntryClone3, CloneSetTLS), func(r *Record) { r.TLS, r.ChildTLS = 1<<63, 1<<63 }), ViolationAccepted, "tls-range", ConditionSet{}},
-		"a stack without a size":       {with(honest(EntryClone3, 0), func(r *Record) { r.Have |= HaveStack | HaveStackSize; r.Stack = 4096 }), ViolationAccepted, "stack-without-size", ConditionSet{}},
-		"one place for two":            {with(honest(EntryClone3, ClonePidfd|CloneParentSetTid), func(r *Record) { r.Have |= HavePidfd | HaveParentTidptr; r.Pidfd, r.ParentTidptr = 8, 8 }), ViolationAccepted, "pidfd-aliases-parent-tid", ConditionSet{}},
-		"a number below 1":             {with(honest(EntryClone3, 0), func(r *Record) { r.Have ^= HaveSetTid | HaveChildDetails; r.SetTidSize, r.SetTid[0] = 1, -1 }), ViolationAccepted, "settid-range", ConditionSet{}},
-		"a size refused otherwise":     {copyIn(EINVAL, func(e *Evidence) { e.ArgsSize = 1 << 20; e.Tail = uint8(TailZero) }), ViolationRefused, "c3-size-gt-page", ConditionSet{}},
-		"a size refused":               {copyIn(E2BIG, func(e *Evidence) { e.ArgsSize = 1 << 20 }), "", "", ConditionSet{}},
-		"flags refused otherwise":      {copyIn(EPERM, func(e *Evidence) { e.Args[0] = CloneDetached }), ViolationRefused, "reserved-low-bits", ConditionSet{}},
-		"others can write to it":       {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.MMAlone = CloneDetached, false }), "", "", ConditionSet{}},
-		"gone since":                   {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.ArgsFault = CloneDetached, true }), "", "", ConditionSet{}},
-		"no such call":                 {copyIn(ENOSYS, func(e *Evidence) { e.Args[0] = CloneDetached }), "", "", ConditionSet{}},
-		"without a rule, by the call":  {copyIn(EPERM, func(*Evidence) {}), "", "", ConditionSet{}},
-		"refused by its rule":          {failed(EINVAL, LayerCopyProcess, CloneNewNS|CloneFS), "", "", ConditionSet{}},
-		"refused by another":           {failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), ViolationRefused, "newns-with-fs", ConditionSet{}},
-		"seccomp":                      {failed(EPERM, LayerSeccomp, CloneNewNS|CloneFS), "", "", ConditionSet{}},
-		"layer not known":              {failed(EPERM, LayerUnknown, CloneNewNS|CloneFS), "", "", ConditionSet{}},
-		"restarted":                    {failed(ERESTARTNOINTR, LayerCopyProcess, CloneNewNS|CloneFS), "", "", ConditionSet{}},
-		"a limit":                      {failed(EAGAIN, LayerCopyProcess, CloneNewNS), "", "", ConditionSet{}},
-		"a module before the rule":     {failed(EACCES, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", "", ConditionSet{}},
-		"no privilege":                 {failed(EPERM, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", "", ConditionSet{}},
-		"read again":                   {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have |= HaveReread }), "", "", ConditionSet{}},
-		"without a rule":               {unprofiled(failed(Errno(33), LayerCopyProcess, 0)), ViolationRefused, "", noModules},
-		"by a module of one's own":     {unprofiled(failed(Errno(33), LayerCopyProcess, 0)), "", "", ConditionSet{}},
-		"by a profiler":                {failed(Errno(33), LayerCopyProcess, 0), "", "", noModules},
-		"a right that is not asked":    {unprofiled(failed(EPERM, LayerCopyProcess, CloneFS)), ViolationRefused, "", noModules},
-		"a limit that nothing shows":   {unprofiled(failed(EAGAIN, LayerCopyProcess, CloneFS)), "", "", noModules},
-		"memory that nothing shows":    {unprofiled(failed(ENOMEM, LayerCopyProcess, CloneFS)), "", "", noModules},
-		"flags not known":              {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have = 0 }), "", "", ConditionSet{}},
+		"NEWNS|FS accepted":            {honest(EntryClone, CloneNewNS|CloneFS), ViolationAccepted, "newns-with-fs"},
+		"signal 65 accepted":           {with(honest(EntryClone, 0), func(r *Record) { r.ExitSignal, r.ChildExitSignal = 65, 65 }), ViolationAccepted, "exit-signal-invalid"},
+		"init with PARENT":             {with(honest(EntryClone, CloneParent), flip(FactCreatorNSInit)), ViolationAccepted, "parent-from-init"},
+		"NEWIPC|SYSVSEM accepted":      {honest(EntryClone, CloneNewIPC|CloneSysvsem), ViolationAccepted, "newipc-with-sysvsem"},
+		"namespaces without privilege": {with(honest(EntryClone, CloneNewUTS), func(r *Record) { r.CapEffective = 0 }), ViolationAccepted, "ns-needs-admin"},
+		"a user namespace gives it":    {with(honest(EntryClone, CloneNewUTS|CloneNewUser), func(r *Record) { r.CapEffective = 0 }), "", ""},
+		"thread pointer of the kernel": {with(honest(EntryClone3, CloneSetTLS), func(r *Record) { r.TLS, r.ChildTLS = 1<<63, 1<<63 }), ViolationAccepted, "tls-range"},
+		"a stack without a size":       {with(honest(EntryClone3, 0), func(r *Record) { r.Have |= HaveStack | HaveStackSize; r.Stack = 4096 }), ViolationAccepted, "stack-without-size"},
+		"one place for two":            {with(honest(EntryClone3, ClonePidfd|CloneParentSetTid), func(r *Record) { r.Have |= HavePidfd | HaveParentTidptr; r.Pidfd, r.ParentTidptr = 8, 8 }), ViolationAccepted, "pidfd-aliases-parent-tid"},
+		"a number below 1":             {with(honest(EntryClone3, 0), func(r *Record) { r.Have ^= HaveSetTid | HaveChildDetails; r.SetTidSize, r.SetTid[0] = 1, -1 }), ViolationAccepted, "settid-range"},
+		"a size refused otherwise":     {copyIn(EINVAL, func(e *Evidence) { e.ArgsSize = 1 << 20; e.Tail = uint8(TailZero) }), ViolationRefused, "c3-size-gt-page"},
+		"a size refused":               {copyIn(E2BIG, func(e *Evidence) { e.ArgsSize = 1 << 20 }), "", ""},
+		"flags refused otherwise":      {copyIn(EPERM, func(e *Evidence) { e.Args[0] = CloneDetached }), ViolationRefused, "reserved-low-bits"},
+		"others can write to it":       {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.MMAlone = CloneDetached, false }), "", ""},
+		"gone since":                   {copyIn(EPERM, func(e *Evidence) { e.Args[0], e.ArgsFault = CloneDetached, true }), "", ""},
+		"no such call":                 {copyIn(ENOSYS, func(e *Evidence) { e.Args[0] = CloneDetached }), "", ""},
+		"without a rule, by the call":  {copyIn(EPERM, func(*Evidence) {}), "", ""},
+		"refused by its rule":          {failed(EINVAL, LayerCopyProcess, CloneNewNS|CloneFS), "", ""},
+		"refused by another":           {failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), ViolationRefused, "newns-with-fs"},
+		"seccomp":                      {failed(EPERM, LayerSeccomp, CloneNewNS|CloneFS), "", ""},
+		"layer not known":              {failed(EPERM, LayerUnknown, CloneNewNS|CloneFS), "", ""},
+		"restarted":                    {failed(ERESTARTNOINTR, LayerCopyProcess, CloneNewNS|CloneFS), "", ""},
+		"a limit":                      {failed(EAGAIN, LayerCopyProcess, CloneNewNS), "", ""},
+		"a module before the rule":     {failed(EACCES, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", ""},
+		"no privilege":                 {failed(EPERM, LayerCopyProcess, CloneNewIPC|CloneSysvsem), "", ""},
+		"read again":                   {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have |= HaveReread }), "", ""},
+		"flags not known":              {with(failed(EPERM, LayerCopyProcess, CloneNewNS|CloneFS), func(r *Record) { r.Have = 0 }), "", ""},
 	} {
-		sys.Known = c.known
 		v := CheckRecord(&c.record, sys)
 		ids := []string{}
 		for _, one := range v {
@@ -307,6 +297,38 @@ func TestCheckOutcome(t *testing.T) {
 		}
 		if !slices.Equal(ids, want) {
 			t.Errorf("%s: %q, want %q", name, ids, want)
+		}
+	}
+}
+
+// TestCheckUnexplained: an error that no rule gives is a violation, where it is known that
+// nobody can have answered so who may answer anything.
+func TestCheckUnexplained(t *testing.T) {
+	const domain = Errno(33) // EDOM
+	noModules := ConditionsOf(CondLSMTask, CondLSMUserNS, CondSchedExtFails)
+	for name, c := range map[string]struct {
+		errno     Errno
+		layer     Layer
+		flags     uint64
+		absent    ConditionSet // on this machine
+		unwatched bool         // the creator has no perf events
+		violation bool
+	}{
+		"no rule":                     {domain, LayerCopyProcess, 0, noModules, true, true},
+		"no rule for such a request":  {EPERM, LayerCopyProcess, CloneFS, noModules, true, true},
+		"a module of one's own":       {domain, LayerCopyProcess, 0, ConditionSet{}, true, false},
+		"a profiler":                  {domain, LayerCopyProcess, 0, noModules, false, false},
+		"a limit that nothing shows":  {EAGAIN, LayerCopyProcess, CloneFS, noModules, true, false},
+		"memory that nothing shows":   {ENOMEM, LayerCopyProcess, CloneFS, noModules, true, false},
+		"what an inner hook may tell": {domain, LayerKernelClone, 0, noModules, true, false},
+	} {
+		r := Record{Entry: EntryClone, Flags: c.flags, Have: HaveFlags | HaveExitSignal, Result: -int32(c.errno), Layer: c.layer}
+		if c.unwatched {
+			r.Evidence.Known = KnownPerf
+		}
+		v := CheckRecord(&r, &System{Traits: newestTraits(t), Known: c.absent})
+		if (v != nil) != c.violation || v != nil && (v[0].ID != ViolationRefused || v[0].Rule != "") {
+			t.Errorf("%s: %+v", name, v)
 		}
 	}
 }

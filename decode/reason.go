@@ -136,7 +136,8 @@ func (r *Record) unexplained(sys *System) bool {
 	v := viewOf(&req, &state, sys.Traits)
 	v.forgetAbsent(racy)
 	var reason Reason
-	return !creationBook.explain(&reason, &v, sys.Traits, r, stageRange{}, r.Errno()) && reason.Rule == nil && reason.Count == 0
+	creationBook.explain(&reason, &v, sys.Traits, r, stageRange{}, r.Errno())
+	return reason.Rule == nil && reason.Count == 0
 }
 
 // passing are conditions that can be over when the evidence is read, so that their absence

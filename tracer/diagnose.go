@@ -78,8 +78,7 @@ func Diagnose(plan Plan) *Diagnosis {
 		return d
 	}
 	d.Traits = traits(k.kernel)
-	at, err := findLimits()
-	d.Threads = err == nil && at.NrThreads != 0 && at.MaxThreads != 0
+	d.Threads = k.limits.NrThreads != 0 && k.limits.MaxThreads != 0
 	defer k.close()
 	for i := range Hooks {
 		h := &Hooks[i]

@@ -57,7 +57,7 @@ func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options, limits li
 		return nil, fmt.Errorf("creating BPF maps: %w", err)
 	}
 	return &kernelSide{
-		kernel: kernel, spec: spec, mechanisms: map[string]error{},
+		kernel: kernel, limits: limits, spec: spec, mechanisms: map[string]error{},
 		preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }),
 		maps:      coll.Maps, variables: coll.Variables, held: closers{closerFunc(coll.Close)},
 	}, nil

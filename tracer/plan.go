@@ -70,6 +70,7 @@ func (o *Options) wants(h *Hook) bool {
 // kernelSide is what is loaded: maps and variables, and the links that keep programs attached.
 type kernelSide struct {
 	kernel *btf.Spec
+	limits limitsAt
 	// mechanisms that were tried, and why they do not work
 	mechanisms map[string]error
 	preempted  func() (bool, error) // whether programs on BTF tracepoints and trampolines can be

@@ -64,11 +64,11 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	s.past.NoSuccesses = k.FailedOnly
 	s.filtered = s.ofTree || k.UIDs != nil || k.PPids != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
 	var check func(*decode.Record) []decode.Violation
+	var traits decode.Traits
 	if !o.summary && !o.noFailures || o.promises {
-		s.system = host.NewSystem(kernelTraits(diag))
-	} else {
-		s.system = host.NewSystem(0)
+		traits = kernelTraits(diag)
 	}
+	s.system = host.NewSystem(traits)
 	if o.promises {
 		s.checks = true
 		check = func(*decode.Record) []decode.Violation { return s.broken }
