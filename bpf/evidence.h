@@ -219,7 +219,8 @@ READER evidence_fullest(struct evidence *v, __u64 at)
 	struct task_struct *c = (void *)at;
 	struct nsproxy *nsproxy = KREAD(c, nsproxy);
 	struct pid_namespace *ns = KREAD(nsproxy, pid_ns_for_children);
-	__u32 least = ~0U, max = 0;
+	__s64 least = 1LL << 32;
+	__u32 max = 0;
 
 	if (!v)
 		return 0;
@@ -227,12 +228,11 @@ READER evidence_fullest(struct evidence *v, __u64 at)
 		bpf_probe_read_kernel(&max, sizeof(max), (void *)pid_max_at);
 	for (int i = 0; i < PIDNS_DEPTH && ns; i++) {
 		__u32 used = KREAD(ns, pid_allocated) & ~PIDNS_ADDING;
-		__u32 left;
+		__s64 left;
 
 		if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 			max = KREAD((struct pid_namespace___max *)ns, pid_max);
-		left = max ? max : PIDNS_ADDING;
-		left -= used < left ? used : left; /* the limit may have been lowered since */
+		left = (__s64)(max ? max : PIDNS_ADDING) - used; /* below 0 where the limit was lowered */
 		if (left < least) {
 			least = left;
 			v->fullest_pidns = KREAD(ns, ns.inum);
