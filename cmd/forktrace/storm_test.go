@@ -37,7 +37,7 @@ type generator struct {
 const stormName = "culprit"
 
 var generators = []generator{
-	{storm: "tree", shape: "fork bomb", attempts: 20_000, seconds: 8, pidsMax: 150, reached: true},
+	{storm: "tree", shape: "fork bomb", attempts: 200_000, seconds: 60, pidsMax: 150, reached: true}, // killed when it has been told
 	{storm: "respawn", shape: "respawn loop", attempts: 20_000, seconds: 8, pidsMax: 100},
 	{storm: "retry", shape: "retry loop", attempts: 60_000, seconds: 8, pidsMax: 100, reached: true, deaf: true},
 	{storm: "threads", shape: "thread leak", attempts: 2000, seconds: 8, pidsMax: 3000, growing: true},
