@@ -42,6 +42,15 @@ const volatile __u64 page_size = 4096;
 const volatile __u64 nr_threads_at;
 const volatile __u64 max_threads_at;
 
+/*
+ * Where it counts the memory that it has promised, the sysctls vm.overcommit_memory and
+ * vm.overcommit_kbytes (mm/util.c), and its pages of swap (mm/swapfile.c); 0: not known.
+ */
+const volatile __u64 committed_at;
+const volatile __u64 overcommit_at;
+const volatile __u64 overcommit_kbytes_at;
+const volatile __u64 total_swap_at;
+
 /* Up to 6.13: where the pid_max of all pid namespaces is (kernel/pid.c); 0: not known. */
 const volatile __u64 pid_max_at;
 
@@ -51,10 +60,17 @@ const volatile bool seccomp_has_parameter;
 /* Tell when creators run again that vfork suspended. */
 const volatile bool tell_resumed;
 
-/* Follow each creation through the stages of copy_process. */
+/*
+ * Follow creations through the stages of copy_process while functions in it are hooked, and
+ * tell of failures how far they came; of successes too.
+ */
 const volatile bool stages;
+const volatile bool stages_of_all;
 
-/* Which stages have a marker that is attached, and which an unwinding function: bit by number. */
+/*
+ * Which stages have a marker that is attached, and which an unwinding function: bit by
+ * number. Markers are set last and cleared first: while they are not 0 all are there.
+ */
 __u32 markers;
 __u32 unwinds;
 

@@ -138,7 +138,8 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		return 0;
 	}
 	record_created(e, p, clone_flags, c, regs, btf);
-	apply_stages(e);
+	if (stages_of_all)
+		apply_stages(e);
 	end_stages();
 	maybe_suspended((__u64)c, clone_flags, e->time, e->result);
 	emit_end(e);

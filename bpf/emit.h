@@ -21,7 +21,7 @@ static __always_inline struct event *reserve(enum class class)
 {
 	struct event *e;
 
-	if (stages) {
+	if (class == CLASS_CREATED ? stages_of_all : stages) {
 		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 		if (e) { /* in two: the compiler writes no more than 1024 bytes at once */
 			__builtin_memset(e, 0, EVENT_FAILURE);

@@ -146,6 +146,8 @@ enum evidence_known {
 	KNOWN_PERF = 1 << 19,	       /* perf_events */
 	KNOWN_THREADS = 1 << 20,       /* threads, threads_max */
 	KNOWN_FULLEST = 1 << 21,       /* fullest_*: all pid namespaces above were looked at */
+	KNOWN_COMMITTED = 1 << 22,     /* committed, overcommit */
+	KNOWN_COMMIT_LIMIT = 1 << 23,  /* commit_limit: set by hand, not a share of the memory */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -255,9 +257,19 @@ struct evidence {
 	__u32 fullest_used;  /* numbers in use */
 	__u32 fullest_max;   /* its pid_max, or that of all; 0: not known */
 	__u32 fullest_level;
+	__s64 committed;    /* pages of memory that are promised: the count that the kernel compares */
+	__u64 overcommit;   /* the sysctl vm.overcommit_memory */
+	__u64 commit_limit; /* pages that may be promised where that is 2 */
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
+
+/* What the kernel found when it compared the user's count with RLIMIT_NPROC. */
+enum over {
+	OVER_UNKNOWN,
+	OVER_NOT,
+	OVER_LIMIT,
+};
 
 /* How far a creation came inside copy_process. */
 struct progress {
@@ -266,6 +278,8 @@ struct progress {
 	__u32 unwinds;	     /* likewise the functions that undo them */
 	__u32 unwound;	     /* which of these were called: a failure left behind those stages */
 	__u32 at[STAGE_MAX]; /* ns from start until the stage's marker was passed; 0: it was not */
+	__u32 over;	     /* enum over */
+	__u32 pad;
 };
 
 /*
@@ -343,20 +357,20 @@ struct event {
 	/* failures */
 	struct evidence evidence;
 
-	/* all, where stages are wanted */
+	/* all whose stages are told */
 	struct progress progress;
 };
 
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 360
-#define EVENT_FAILURE 976
+#define EVENT_FAILURE 1000
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 1112, "wire size");
+_Static_assert(sizeof(struct event) == 1144, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

@@ -290,6 +290,29 @@ static __always_inline void evidence_threads(struct evidence *v)
 		v->known |= KNOWN_THREADS;
 }
 
+/* The memory that the machine has promised, and may (mm/util.c: __vm_enough_memory, vm_commit_limit). */
+static __always_inline void evidence_committed(struct evidence *v)
+{
+	__u64 count = committed_at + bpf_core_field_offset(struct percpu_counter, count);
+	__u64 kbytes = 0, swap;
+	__s32 overcommit;
+
+	if (!committed_at || !overcommit_at)
+		return;
+	if (!bpf_probe_read_kernel(&v->committed, sizeof(v->committed), (void *)count) &&
+	    !bpf_probe_read_kernel(&overcommit, sizeof(overcommit), (void *)overcommit_at)) {
+		v->overcommit = overcommit;
+		v->known |= KNOWN_COMMITTED;
+	}
+	if (!overcommit_kbytes_at || !total_swap_at)
+		return;
+	bpf_probe_read_kernel(&kbytes, sizeof(kbytes), (void *)overcommit_kbytes_at);
+	if (kbytes && !bpf_probe_read_kernel(&swap, sizeof(swap), (void *)total_swap_at)) {
+		v->commit_limit = kbytes / (page_size / 1024) + swap;
+		v->known |= KNOWN_COMMIT_LIMIT;
+	}
+}
+
 static __always_inline void read_evidence(struct event *e, struct task_struct *c)
 {
 	struct evidence *v = &e->evidence;
@@ -302,6 +325,7 @@ static __always_inline void read_evidence(struct event *e, struct task_struct *c
 	evidence_pidns(v, (__u64)c);
 	evidence_fullest(v, (__u64)c);
 	evidence_threads(v);
+	evidence_committed(v);
 	evidence_perf(v, (__u64)c);
 	evidence_chroot(v, (__u64)c);
 }

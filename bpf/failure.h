@@ -161,7 +161,6 @@ static __always_inline int copy_process_begin(struct kernel_clone_args *args, co
 	in = census ? note_inflight(args) : read_inflight(args, task_flags(c) & PF_KTHREAD, btf);
 	if (in)
 		in->start = bpf_ktime_get_boot_ns();
-	begin_stages();
 	return 0;
 }
 

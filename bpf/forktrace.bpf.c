@@ -25,6 +25,7 @@ const enum have unused_have __attribute__((unused));
 const enum class unused_class __attribute__((unused));
 const enum fact unused_fact __attribute__((unused));
 const enum evidence_known unused_evidence_known __attribute__((unused));
+const enum over unused_over __attribute__((unused));
 const enum tail unused_tail __attribute__((unused));
 
 /*
@@ -153,6 +154,19 @@ SEC("kprobe")
 int stage_marker(struct pt_regs *ctx)
 {
 	return reach_stage(bpf_get_attach_cookie(ctx));
+}
+
+/* The kernel asks whether a limit is exceeded; while it creates, that is RLIMIT_NPROC (kernel/ucount.c). */
+SEC("fexit/is_rlimit_overlimit")
+int BPF_PROG(overlimit_fexit, struct ucounts *ucounts, int type, unsigned long limit, bool over)
+{
+	return answer_over(over);
+}
+
+SEC("kretprobe/is_rlimit_overlimit")
+int BPF_KRETPROBE(overlimit_kretprobe, bool over)
+{
+	return answer_over(over);
 }
 
 /*

@@ -437,6 +437,10 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+struct percpu_counter {
+	s64 count;
+};
+
 /* include/trace/events/task.h, the classic tracepoint's record */
 struct trace_event_raw_task_newtask {
 	int pid;

@@ -31,6 +31,8 @@ const (
 	KnownPerf                           // PerfEvents
 	KnownThreads                        // Threads, ThreadsMax
 	KnownFullest                        // Fullest*
+	KnownCommitted                      // Committed, Overcommit
+	KnownCommitLimit                    // CommitLimit
 )
 
 const (
@@ -117,6 +119,12 @@ type Evidence struct {
 	FullestLevel uint32 // 0 for the initial one
 	FullestUsed  uint32 // numbers in use
 	FullestMax   uint32 // its pid_max, or that of all (before 6.14); 0 where it is not known
+
+	Committed  int64  // pages of memory that the machine has promised, as the kernel compares them (KnownCommitted)
+	Overcommit uint64 // the sysctl vm.overcommit_memory
+	// CommitLimit is how many pages may be promised where Overcommit is 2: known if it is set
+	// by vm.overcommit_kbytes, not as a share of the memory (KnownCommitLimit).
+	CommitLimit uint64
 }
 
 // How many levels of limits are looked at (bpf/event.h).
@@ -206,6 +214,9 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.FullestUsed = le.Uint32(w[604:])
 	e.FullestMax = le.Uint32(w[608:])
 	e.FullestLevel = le.Uint32(w[612:])
+	e.Committed = int64(le.Uint64(w[616:]))
+	e.Overcommit = le.Uint64(w[624:])
+	e.CommitLimit = le.Uint64(w[632:])
 }
 
 func (e *Evidence) parseChains(w *[evidenceSize]byte) {

@@ -84,8 +84,8 @@ type System struct {
 	MaxThreads uint64 // sysctl kernel.threads-max
 	NrOpen     uint64 // sysctl fs.nr_open
 	Threads    uint64 // tasks of the machine at about the time of the failure
-	// Memory that is promised, and may be, in KiB, and the sysctl vm.overcommit_memory: read
-	// for ENOMEM only. The limit holds where the latter is 2.
+	// Memory that was promised about the time of the failure, and that may be, in KiB, and the
+	// sysctl vm.overcommit_memory: read for ENOMEM only. The limit holds where the latter is 2.
 	Committed, CommitLimit uint64
 	Overcommit             uint8
 	// Known and True are conditions of the machine: what is not built in, sysctls.
@@ -223,6 +223,10 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at
 
 // weigh goes through the rules, and lists those of this error that remain.
 func (b *ruleBook) weigh(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) (w weighed) {
+	unsure := racy
+	if r.over() != OverUnknown {
+		unsure = racy.without(ConditionsOf(CondNprocReached))
+	}
 	for i := range b.matchers {
 		m, rule := &b.matchers[i], &b.rules[i]
 		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) || !at.hold(rule) {
@@ -243,7 +247,7 @@ func (b *ruleBook) weigh(reason *Reason, v *view, traits Traits, r *Record, at s
 		switch {
 		case rule.When.meets(memory):
 			w.short++
-		case applies == Yes && !rule.When.meets(racy):
+		case applies == Yes && !rule.When.meets(unsure):
 			w.sure = rule
 			return w
 		case applies == Yes:

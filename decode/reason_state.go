@@ -93,6 +93,13 @@ func stateOf(r *Record, sys *System) State {
 		s.Set(CondSignalPending, false) // it would have been made again
 	}
 	s.setLimits(e, sys)
+	switch r.over() {
+	case OverLimit:
+		s.Set(CondNprocReached, true)
+	case OverNot:
+		s.Set(CondNprocReached, false)
+		s.firm = s.firm.With(ConditionsOf(CondNprocReached))
+	}
 	if e.Known&KnownPidns != 0 {
 		s.setPidns(e, sys)
 	}

@@ -261,12 +261,28 @@ func tablePages(r *Record) int64 {
 // is promised (OVERCOMMIT_NEVER, include/uapi/linux/mman.h).
 const strictOvercommit = 2
 
+// appendPromised says how much memory was promised, of how much, where no more may be: what
+// BPF has not read at the failure is from /proc, about that time.
+func (e *Evidence) appendPromised(dst []byte, s *System) []byte {
+	mode, promised, limit := uint64(s.Overcommit), s.Committed, s.CommitLimit
+	if e.Known&KnownCommitted != 0 {
+		mode, promised = e.Overcommit, uint64(max(e.Committed, 0))*(s.PageSize/1024)
+	}
+	if e.Known&KnownCommitLimit != 0 {
+		limit = e.CommitLimit * (s.PageSize / 1024)
+	}
+	if mode != strictOvercommit || limit == 0 {
+		return dst
+	}
+	dst = strconv.AppendUint(append(dst, "; vm.overcommit_memory is 2 and "...), promised, 10)
+	return append(strconv.AppendUint(append(dst, " kB are promised of "...), limit, 10), " kB"...)
+}
+
 // appendMemory names a memory cgroup that is at its limit, and promises that are.
 func appendMemory(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
-	if s := c.System; r.Errno() == ENOMEM && s != nil && s.Overcommit == strictOvercommit {
-		dst = strconv.AppendUint(append(dst, "; vm.overcommit_memory is 2 and "...), s.Committed, 10)
-		dst = strconv.AppendUint(append(dst, " kB are promised of "...), s.CommitLimit, 10)
+	if s := c.System; r.Errno() == ENOMEM && s != nil {
+		dst = e.appendPromised(dst, s)
 	}
 	if r.Errno() != ENOMEM || e.Known&KnownMemory == 0 || e.MemoryLimit-e.MemoryUsage > nearMemory+tablePages(r) {
 		return dst

@@ -140,7 +140,19 @@ type Progress struct {
 	Unwinds uint32           // likewise the functions that undo them
 	Unwound uint32           // which of these ran
 	At      [StageMax]uint32 // ns from Start to the stage's marker; 0: it was not passed
+	Over    Over             // what the kernel found when it compared with RLIMIT_NPROC
 }
+
+// Over is whether the kernel found the user over RLIMIT_NPROC, where that could be seen
+// (kernel/ucount.c: is_rlimit_overlimit, 5.19): enum over of bpf/event.h.
+type Over uint32
+
+// What it found.
+const (
+	OverUnknown Over = iota
+	OverNot
+	OverLimit
+)
 
 func (p *Progress) parse(w *[progressSize]byte) {
 	le := binary.LittleEndian
@@ -151,6 +163,7 @@ func (p *Progress) parse(w *[progressSize]byte) {
 	for i := range p.At {
 		p.At[i] = le.Uint32(w[20+4*i:])
 	}
+	p.Over = Over(le.Uint32(w[136:]))
 }
 
 // FailedStages are the first and the last stage in which the attempt can have failed; ok
@@ -183,6 +196,9 @@ func (p *Progress) narrow(first, last Stage) (Stage, Stage) {
 			first = s
 		}
 	}
+	if p.Over == OverNot && first <= StageNproc {
+		first = StageNproc + 1
+	}
 	for s := first; s < last; s++ {
 		if missing := p.Unwinds &^ p.Unwound; missing&(1<<s) != 0 {
 			last = s
@@ -190,6 +206,14 @@ func (p *Progress) narrow(first, last Stage) (Stage, Stage) {
 		}
 	}
 	return first, max(first, last)
+}
+
+// over is what the kernel itself found of RLIMIT_NPROC.
+func (r *Record) over() Over {
+	if r.Have&HaveStages == 0 {
+		return OverUnknown
+	}
+	return r.Progress.Over
 }
 
 // surelyPassed says whether every request with these flags that gets to the stage passes

@@ -83,6 +83,11 @@ func TestFailedStages(t *testing.T) {
 			}
 		})
 	}
+	within := failedIn(0, EAGAIN, all, nil, nil, StageTask, StageCreds, StageNproc)
+	within.Progress.Over = OverNot
+	if first, last, _ := within.FailedStages(); first != StageMaxThreads || last != StageMaxThreads {
+		t.Errorf("within RLIMIT_NPROC: %s to %s", first, last)
+	}
 	success := failedIn(0, 0, all, nil, nil, StageTask, StagePid)
 	if _, _, ok := success.FailedStages(); ok {
 		t.Error("a success failed in a stage")
@@ -122,6 +127,32 @@ func TestReasonByStage(t *testing.T) {
 		reason := ReasonOf(r, &sys)
 		if reason.ID() != c.id || reason.Certainty != c.certainty {
 			t.Errorf("passed %v: %s %s %d candidates; want %s %s", c.passed, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)
+		}
+	}
+}
+
+// TestReasonByAnswer: where RLIMIT_NPROC and threads-max are reached, and the next stage was
+// not, the kernel's own answer decides; nobody whom the limit does not bind met it.
+func TestReasonByAnswer(t *testing.T) {
+	const root = 1 << 24 // CAP_SYS_RESOURCE
+	for _, c := range []struct {
+		over      Over
+		caps      uint64
+		id        string
+		certainty Certainty
+	}{
+		{OverUnknown, 0, "", Unknown},
+		{OverLimit, 0, "nproc-limit", Certain},
+		{OverNot, 0, "max-threads", Certain},
+		{OverLimit, root, "max-threads", Certain},
+	} {
+		sys := aSystem(t)
+		sys.Threads = sys.MaxThreads
+		r := failedIn(0, EAGAIN, []Stage{StageTask, StageCreds, StageNproc, StagePolicy}, nil, nil, StageTask, StageCreds, StageNproc)
+		r.Progress.Over = c.over
+		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: c.caps}
+		if reason := ReasonOf(r, &sys); reason.ID() != c.id || reason.Certainty != c.certainty {
+			t.Errorf("%d, capabilities %#x: %s %s, %d candidates; want %s %s", c.over, c.caps, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)
 		}
 	}
 }

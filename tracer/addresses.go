@@ -17,30 +17,45 @@ type limitsAt struct {
 	NrThreads  uint64 // the kernel's count of tasks (kernel/fork.c)
 	MaxThreads uint64 // the sysctl kernel.threads-max
 	PidMax     uint64 // the sysctl kernel.pid_max, up to 6.13 (kernel/pid.c)
+	Committed  uint64 // the count of promised pages, a struct percpu_counter (mm/util.c)
+	Overcommit uint64 // the sysctl vm.overcommit_memory
+	Kbytes     uint64 // the sysctl vm.overcommit_kbytes
+	TotalSwap  uint64 // the count of pages of swap (mm/swapfile.c)
+}
+
+// findLimits looks them up. Without CONFIG_KALLSYMS_ALL there are no such names: then, and
+// after an error, limits are read from /proc later.
+func findLimits() (limitsAt, error) {
+	at, err := findSymbols([]string{"nr_threads", "max_threads", "pid_max", "vm_committed_as", "sysctl_overcommit_memory",
+		"sysctl_overcommit_kbytes", "total_swap_pages"})
+	if err != nil {
+		return limitsAt{}, err
+	}
+	return limitsAt{NrThreads: at[0], MaxThreads: at[1], PidMax: at[2], Committed: at[3], Overcommit: at[4], Kbytes: at[5], TotalSwap: at[6]}, nil
 }
 
 // symbolSize is room for a name, in bytes.
-const symbolSize = 16
+const symbolSize = 32
 
-// findLimits asks the kernel for the addresses, in a program, as it takes a tenth of a
-// second to write down /proc/kallsyms. Kernels before 5.16 have no such call, those without
-// CONFIG_KALLSYMS_ALL no such names, and it may be kept from whoever may not see addresses
-// (kernel.kptr_restrict): then it returns an error or zeros, and limits are read from /proc later.
-func findLimits() (at limitsAt, err error) {
+// findSymbols asks the kernel for addresses, in a program, as it takes a tenth of a second
+// to write down /proc/kallsyms; 0 is a name that it does not know. Kernels before 5.16 have
+// no such call, and it may be kept from whoever may not see addresses (kernel.kptr_restrict).
+func findSymbols(names []string) ([]uint64, error) {
+	at := make([]uint64, len(names))
 	code := asm.Instructions{asm.Mov.Reg(asm.R6, asm.R1)}
-	for i, name := range []string{"nr_threads", "max_threads", "pid_max"} {
+	for i, name := range names {
 		code = append(code, lookUp(name, int16(8*i))...)
 	}
 	p, err := loadProgram(&ebpf.ProgramSpec{
-		Name: "limits_at", Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "Dual BSD/GPL",
+		Name: "symbols_at", Type: ebpf.Syscall, Flags: unix.BPF_F_SLEEPABLE, License: "Dual BSD/GPL",
 		Instructions: append(code, asm.Mov.Imm(asm.R0, 0), asm.Return()),
 	})
 	if err != nil {
-		return at, fmt.Errorf("loading a program that looks up kernel symbols: %w", err)
+		return nil, fmt.Errorf("loading a program that looks up kernel symbols: %w", err)
 	}
 	defer p.Close()
-	if _, err := p.Run(&ebpf.RunOptions{Context: &at, ContextOut: &at}); err != nil {
-		return limitsAt{}, fmt.Errorf("looking up kernel symbols: %w", err)
+	if _, err := p.Run(&ebpf.RunOptions{Context: at, ContextOut: at}); err != nil {
+		return nil, fmt.Errorf("looking up kernel symbols: %w", err)
 	}
 	return at, nil
 }

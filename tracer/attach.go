@@ -45,11 +45,11 @@ var (
 		return link.Kretprobe(symbol, p, nil)
 	}}
 
-	attachKprobeMulti = attacher{first: "kprobe.multi", prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+	attachKprobeMulti = attacher{first: mechanismMulti, prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
 		return link.KprobeMulti(p, multiOptions(symbol))
 	}}
 
-	attachKretprobeMulti = attacher{first: "kprobe.multi", prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
+	attachKretprobeMulti = attacher{first: mechanismMulti, prepare: forMulti, attach: func(p *ebpf.Program, symbol string) (io.Closer, error) {
 		return link.KretprobeMulti(p, multiOptions(symbol))
 	}}
 
@@ -80,9 +80,13 @@ func classic(group, name string) attacher {
 	}}
 }
 
-// tryMechanism attaches a program that does nothing to the hook's function.
+// mechanismSymbol is a function that every kernel has, on which mechanisms are tried.
+const mechanismSymbol = "kernel_clone"
+
+// tryMechanism attaches a program that does nothing, in the way of the hook.
 func tryMechanism(h *Hook) error {
-	if h.attach.first == mechanismKprobe {
+	multi := h.attach.first == mechanismMulti
+	if !multi {
 		if err := haveKprobes(); err != nil {
 			return err
 		}
@@ -92,22 +96,29 @@ func tryMechanism(h *Hook) error {
 		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
 	}
 	if h.attach.prepare != nil {
-		h.attach.prepare(spec, h.Symbol)
+		h.attach.prepare(spec, mechanismSymbol)
 	}
 	p, err := loadProgram(spec)
 	if err != nil {
 		return fmt.Errorf("loading a program for %s: %w", h.attach.first, plain(err))
 	}
 	defer p.Close()
-	l, err := h.attach.attach(p, h.Symbol)
+	attach := func() (link.Link, error) { return link.Kprobe(mechanismSymbol, p, nil) }
+	if multi {
+		attach = func() (link.Link, error) { return link.KprobeMulti(p, multiOptions(mechanismSymbol)) }
+	}
+	l, err := attach()
 	if err != nil {
 		return fmt.Errorf("attaching by %s: %w", h.attach.first, plain(err))
 	}
 	return l.Close()
 }
 
-// mechanismKprobe is what attacher.first calls kprobes one by one.
-const mechanismKprobe = "kprobe"
+// What attacher.first calls the ways to make kprobes: one by one, and many at once.
+const (
+	mechanismKprobe = "kprobe"
+	mechanismMulti  = "kprobe.multi"
+)
 
 // errNoKprobes says that a kernel was built without them.
 var errNoKprobes = fmt.Errorf("this kernel has no kprobes (CONFIG_KPROBE_EVENTS): %w", ebpf.ErrNotSupported)
@@ -202,7 +213,7 @@ func (k *kernelSide) missed() uint64 {
 	n, hasEntry := uint64(0), false
 	for i, a := range k.working() {
 		hasEntry = hasEntry || a.Need == NeedRequest
-		if a.Hook.Symbol != "copy_process" {
+		if a.Hook.Symbol != "copy_process" && !slices.Contains(stageNeeds, a.Need) {
 			n += missedBy(k.links[i], k.programs[i])
 		}
 	}
@@ -210,7 +221,7 @@ func (k *kernelSide) missed() uint64 {
 		return n + k.leftBehind()
 	}
 	for i, a := range k.working() {
-		if a.Hook.Symbol == "copy_process" {
+		if a.Hook.Symbol == "copy_process" && a.Need != NeedStages {
 			n += missedBy(k.links[i], k.programs[i])
 		}
 	}

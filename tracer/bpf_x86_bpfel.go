@@ -80,6 +80,8 @@ const (
 	bpfEvidenceKnownKNOWN_PERF          bpfEvidenceKnown = 524288
 	bpfEvidenceKnownKNOWN_THREADS       bpfEvidenceKnown = 1048576
 	bpfEvidenceKnownKNOWN_FULLEST       bpfEvidenceKnown = 2097152
+	bpfEvidenceKnownKNOWN_COMMITTED     bpfEvidenceKnown = 4194304
+	bpfEvidenceKnownKNOWN_COMMIT_LIMIT  bpfEvidenceKnown = 8388608
 )
 
 type bpfFact uint32
@@ -199,6 +201,14 @@ type bpfLineage struct {
 	File    [64]int8
 }
 
+type bpfOver uint32
+
+const (
+	bpfOverOVER_UNKNOWN bpfOver = 0
+	bpfOverOVER_NOT     bpfOver = 1
+	bpfOverOVER_LIMIT   bpfOver = 2
+)
+
 type bpfPidnsUse struct {
 	_    structs.HostLayout
 	At   uint64
@@ -220,6 +230,8 @@ type bpfProgress struct {
 	Unwinds uint32
 	Unwound uint32
 	At      [29]uint32
+	Over    uint32
+	Pad     uint32
 }
 
 type bpfRowKey struct {
@@ -295,6 +307,8 @@ const (
 	bpfProgCopyProcessKretprobe     = "copy_process_kretprobe"
 	bpfProgKernelCloneFexit         = "kernel_clone_fexit"
 	bpfProgKernelCloneKretprobe     = "kernel_clone_kretprobe"
+	bpfProgOverlimitFexit           = "overlimit_fexit"
+	bpfProgOverlimitKretprobe       = "overlimit_kretprobe"
 	bpfProgSchedProcessExit         = "sched_process_exit"
 	bpfProgSchedProcessExitClassic  = "sched_process_exit_classic"
 	bpfProgSeccompPermitFexit       = "seccomp_permit_fexit"
@@ -310,6 +324,7 @@ const (
 	bpfVarArmed                     = "armed"
 	bpfVarCensus                    = "census"
 	bpfVarCensusV1                  = "census_v1"
+	bpfVarCommittedAt               = "committed_at"
 	bpfVarDetails                   = "details"
 	bpfVarFailedOnly                = "failed_only"
 	bpfVarFilterCgroup              = "filter_cgroup"
@@ -329,11 +344,15 @@ const (
 	bpfVarMaxThreadsAt              = "max_threads_at"
 	bpfVarNothing                   = "nothing"
 	bpfVarNrThreadsAt               = "nr_threads_at"
+	bpfVarOvercommitAt              = "overcommit_at"
+	bpfVarOvercommitKbytesAt        = "overcommit_kbytes_at"
 	bpfVarPageSize                  = "page_size"
 	bpfVarPidMaxAt                  = "pid_max_at"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
+	bpfVarStagesOfAll               = "stages_of_all"
 	bpfVarTellResumed               = "tell_resumed"
+	bpfVarTotalSwapAt               = "total_swap_at"
 	bpfVarUnusedClass               = "unused_class"
 	bpfVarUnusedEntry               = "unused_entry"
 	bpfVarUnusedEvent               = "unused_event"
@@ -341,6 +360,7 @@ const (
 	bpfVarUnusedFact                = "unused_fact"
 	bpfVarUnusedHave                = "unused_have"
 	bpfVarUnusedLayer               = "unused_layer"
+	bpfVarUnusedOver                = "unused_over"
 	bpfVarUnusedResumed             = "unused_resumed"
 	bpfVarUnusedTail                = "unused_tail"
 	bpfVarUnwinds                   = "unwinds"
@@ -403,6 +423,8 @@ type bpfProgramSpecs struct {
 	CopyProcessKretprobe     *ebpf.ProgramSpec `ebpf:"copy_process_kretprobe"`
 	KernelCloneFexit         *ebpf.ProgramSpec `ebpf:"kernel_clone_fexit"`
 	KernelCloneKretprobe     *ebpf.ProgramSpec `ebpf:"kernel_clone_kretprobe"`
+	OverlimitFexit           *ebpf.ProgramSpec `ebpf:"overlimit_fexit"`
+	OverlimitKretprobe       *ebpf.ProgramSpec `ebpf:"overlimit_kretprobe"`
 	SchedProcessExit         *ebpf.ProgramSpec `ebpf:"sched_process_exit"`
 	SchedProcessExitClassic  *ebpf.ProgramSpec `ebpf:"sched_process_exit_classic"`
 	SeccompPermitFexit       *ebpf.ProgramSpec `ebpf:"seccomp_permit_fexit"`
@@ -447,6 +469,7 @@ type bpfVariableSpecs struct {
 	Armed               *ebpf.VariableSpec `ebpf:"armed"`
 	Census              *ebpf.VariableSpec `ebpf:"census"`
 	CensusV1            *ebpf.VariableSpec `ebpf:"census_v1"`
+	CommittedAt         *ebpf.VariableSpec `ebpf:"committed_at"`
 	Details             *ebpf.VariableSpec `ebpf:"details"`
 	FailedOnly          *ebpf.VariableSpec `ebpf:"failed_only"`
 	FilterCgroup        *ebpf.VariableSpec `ebpf:"filter_cgroup"`
@@ -466,11 +489,15 @@ type bpfVariableSpecs struct {
 	MaxThreadsAt        *ebpf.VariableSpec `ebpf:"max_threads_at"`
 	Nothing             *ebpf.VariableSpec `ebpf:"nothing"`
 	NrThreadsAt         *ebpf.VariableSpec `ebpf:"nr_threads_at"`
+	OvercommitAt        *ebpf.VariableSpec `ebpf:"overcommit_at"`
+	OvercommitKbytesAt  *ebpf.VariableSpec `ebpf:"overcommit_kbytes_at"`
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	PidMaxAt            *ebpf.VariableSpec `ebpf:"pid_max_at"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
+	StagesOfAll         *ebpf.VariableSpec `ebpf:"stages_of_all"`
 	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
+	TotalSwapAt         *ebpf.VariableSpec `ebpf:"total_swap_at"`
 	UnusedClass         *ebpf.VariableSpec `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.VariableSpec `ebpf:"unused_entry"`
 	UnusedEvent         *ebpf.VariableSpec `ebpf:"unused_event"`
@@ -478,6 +505,7 @@ type bpfVariableSpecs struct {
 	UnusedFact          *ebpf.VariableSpec `ebpf:"unused_fact"`
 	UnusedHave          *ebpf.VariableSpec `ebpf:"unused_have"`
 	UnusedLayer         *ebpf.VariableSpec `ebpf:"unused_layer"`
+	UnusedOver          *ebpf.VariableSpec `ebpf:"unused_over"`
 	UnusedResumed       *ebpf.VariableSpec `ebpf:"unused_resumed"`
 	UnusedTail          *ebpf.VariableSpec `ebpf:"unused_tail"`
 	Unwinds             *ebpf.VariableSpec `ebpf:"unwinds"`
@@ -552,6 +580,7 @@ type bpfVariables struct {
 	Armed               *ebpf.Variable `ebpf:"armed"`
 	Census              *ebpf.Variable `ebpf:"census"`
 	CensusV1            *ebpf.Variable `ebpf:"census_v1"`
+	CommittedAt         *ebpf.Variable `ebpf:"committed_at"`
 	Details             *ebpf.Variable `ebpf:"details"`
 	FailedOnly          *ebpf.Variable `ebpf:"failed_only"`
 	FilterCgroup        *ebpf.Variable `ebpf:"filter_cgroup"`
@@ -571,11 +600,15 @@ type bpfVariables struct {
 	MaxThreadsAt        *ebpf.Variable `ebpf:"max_threads_at"`
 	Nothing             *ebpf.Variable `ebpf:"nothing"`
 	NrThreadsAt         *ebpf.Variable `ebpf:"nr_threads_at"`
+	OvercommitAt        *ebpf.Variable `ebpf:"overcommit_at"`
+	OvercommitKbytesAt  *ebpf.Variable `ebpf:"overcommit_kbytes_at"`
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	PidMaxAt            *ebpf.Variable `ebpf:"pid_max_at"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`
+	StagesOfAll         *ebpf.Variable `ebpf:"stages_of_all"`
 	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`
+	TotalSwapAt         *ebpf.Variable `ebpf:"total_swap_at"`
 	UnusedClass         *ebpf.Variable `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.Variable `ebpf:"unused_entry"`
 	UnusedEvent         *ebpf.Variable `ebpf:"unused_event"`
@@ -583,6 +616,7 @@ type bpfVariables struct {
 	UnusedFact          *ebpf.Variable `ebpf:"unused_fact"`
 	UnusedHave          *ebpf.Variable `ebpf:"unused_have"`
 	UnusedLayer         *ebpf.Variable `ebpf:"unused_layer"`
+	UnusedOver          *ebpf.Variable `ebpf:"unused_over"`
 	UnusedResumed       *ebpf.Variable `ebpf:"unused_resumed"`
 	UnusedTail          *ebpf.Variable `ebpf:"unused_tail"`
 	Unwinds             *ebpf.Variable `ebpf:"unwinds"`
@@ -607,6 +641,8 @@ type bpfPrograms struct {
 	CopyProcessKretprobe     *ebpf.Program `ebpf:"copy_process_kretprobe"`
 	KernelCloneFexit         *ebpf.Program `ebpf:"kernel_clone_fexit"`
 	KernelCloneKretprobe     *ebpf.Program `ebpf:"kernel_clone_kretprobe"`
+	OverlimitFexit           *ebpf.Program `ebpf:"overlimit_fexit"`
+	OverlimitKretprobe       *ebpf.Program `ebpf:"overlimit_kretprobe"`
 	SchedProcessExit         *ebpf.Program `ebpf:"sched_process_exit"`
 	SchedProcessExitClassic  *ebpf.Program `ebpf:"sched_process_exit_classic"`
 	SeccompPermitFexit       *ebpf.Program `ebpf:"seccomp_permit_fexit"`
@@ -637,6 +673,8 @@ func (p *bpfPrograms) Close() error {
 		p.CopyProcessKretprobe,
 		p.KernelCloneFexit,
 		p.KernelCloneKretprobe,
+		p.OverlimitFexit,
+		p.OverlimitKretprobe,
 		p.SchedProcessExit,
 		p.SchedProcessExitClassic,
 		p.SeccompPermitFexit,

@@ -71,7 +71,7 @@ type Diagnosis struct {
 // which of them a trace may use.
 func Diagnose(plan Plan) *Diagnosis {
 	d := &Diagnosis{}
-	o := Options{Details: true, Stages: true, Plan: plan}
+	o := Options{Details: true, Stages: StagesOfFailures, Plan: plan}
 	k, err := openKernelSide(&o)
 	if err != nil {
 		d.Err = err

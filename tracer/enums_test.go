@@ -34,7 +34,7 @@ var knownNames = map[string]uint64{
 	"unmapped": uint64(decode.KnownUnmapped), "memory": uint64(decode.KnownMemory), "args": uint64(decode.KnownArgs),
 	"target": uint64(decode.KnownTarget), "parent_chain": uint64(decode.KnownParentChain),
 	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid), "sender": uint64(decode.KnownSender), "pgtables": uint64(decode.KnownPgtables),
-	"reset": uint64(decode.KnownReset), "target_access": uint64(decode.KnownTargetAccess), "pidns_last": uint64(decode.KnownPidnsLast), "mm": uint64(decode.KnownMM), "perf": uint64(decode.KnownPerf), "threads": uint64(decode.KnownThreads), "fullest": uint64(decode.KnownFullest),
+	"reset": uint64(decode.KnownReset), "target_access": uint64(decode.KnownTargetAccess), "pidns_last": uint64(decode.KnownPidnsLast), "mm": uint64(decode.KnownMM), "perf": uint64(decode.KnownPerf), "threads": uint64(decode.KnownThreads), "fullest": uint64(decode.KnownFullest), "committed": uint64(decode.KnownCommitted), "commit_limit": uint64(decode.KnownCommitLimit),
 }
 
 // enums are the tables of Go that mirror an enum of C.
@@ -49,6 +49,9 @@ var enums = []struct {
 	{"evidence_known", "KNOWN_", false, func() map[string]uint64 { return knownNames }},
 	{"tail", "TAIL_", false, func() map[string]uint64 {
 		return map[string]uint64{"zero": uint64(decode.TailZero), "nonzero": uint64(decode.TailNonzero), "fault": uint64(decode.TailFault), "open": 3}
+	}},
+	{"over", "OVER_", false, func() map[string]uint64 {
+		return map[string]uint64{"unknown": uint64(decode.OverUnknown), "not": uint64(decode.OverNot), "limit": uint64(decode.OverLimit)}
 	}},
 	{"fact", "FACT_", true, factValues},
 	{"class", "CLASS_", true, func() map[string]uint64 {

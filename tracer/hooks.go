@@ -21,6 +21,7 @@ const (
 	NeedSeccomp Need = "refusals by seccomp"
 	NeedExited  Need = "ends of followed processes"
 	NeedStages  Need = "stages inside copy_process"
+	NeedOver    Need = "what RLIMIT_NPROC was found to be"
 
 	// those of a census
 	NeedEnds     Need = "ends and lifetimes"
@@ -72,7 +73,8 @@ const (
 	payCreation  = "each creation, some hundred nanoseconds"
 	payFailure   = "each creation, some tens of nanoseconds"
 	givesStages  = "the stage that a failure reached and the label it left by, and the time that each stage takes"
-	payStages    = "each creation and each end of a task, one to three microseconds in all; with --stages only"
+	payStages    = "each creation and each end of a task, one to three microseconds in all; with --stages, and while there are failures"
+	payOver      = "each creation, some tens of nanoseconds; with --stages, and while there are failures"
 	payEnd       = "each end of a task, some two tenths of a microsecond; in top and storm only"
 	payExec      = "each exec, some two tenths of a microsecond; in top and storm only"
 	payFiltered  = "system calls of tasks with a seccomp filter, some tens of nanoseconds each"
@@ -138,6 +140,7 @@ var Hooks = slices.Concat(
 	onReturn(Hook{Name: "sys_clone3", Need: NeedClone3, Symbol: clone3Symbol, Gives: givesClone3}, "clone3", payFailure, payCreation),
 	onReturn(Hook{Need: NeedSeccomp, Symbol: "__secure_computing", Gives: givesSeccomp}, "secure_computing", payFiltered, payFiltered),
 	onReturn(Hook{Need: NeedSeccomp, Symbol: "__seccomp_permit_syscall", Gives: givesSeccomp}, "seccomp_permit", payFiltered, payFiltered),
+	onReturn(Hook{Need: NeedOver, Symbol: "is_rlimit_overlimit", Gives: "whether the kernel found the user over RLIMIT_NPROC"}, "overlimit", payOver, payOver),
 	[]Hook{
 		{
 			Name: "tracepoint/sched_process_exit", Need: NeedExited, Program: "sched_process_exit_classic", attach: attachSchedExit,
@@ -157,7 +160,7 @@ var Hooks = slices.Concat(
 		},
 		{
 			Name: "kprobe/stages", Plan: PlanKprobe, Need: NeedStages, Program: "stage_marker", Symbol: "copy_process",
-			attach: attachStagesEach, Gives: givesStages, Cost: payStages,
+			attach: attachStagesKprobe, Gives: givesStages, Cost: payStages,
 		},
 
 		{
@@ -216,6 +219,7 @@ var blindWithout = map[Need]string{
 	NeedClone3:  "clone3 requests that are refused before kernel_clone",
 	NeedSeccomp: "requests that a seccomp filter refuses",
 	NeedStages:  "stages inside copy_process",
+	NeedOver:    "whether the kernel found RLIMIT_NPROC reached",
 	NeedExecs:   "which programs are executed",
 
 	NeedExisting: "who created the processes that were there before, until they create",

@@ -57,7 +57,7 @@ func loadMaps(kernel *btf.Spec, spec *ebpf.CollectionSpec, o *Options, limits li
 		return nil, fmt.Errorf("creating BPF maps: %w", err)
 	}
 	return &kernelSide{
-		kernel: kernel, limits: limits, spec: spec, mechanisms: map[string]error{},
+		options: o, kernel: kernel, limits: limits, spec: spec, mechanisms: map[string]error{},
 		preempted: sync.OnceValues(func() (bool, error) { return tracepointsPreemptible(kernel) }),
 		maps:      coll.Maps, variables: coll.Variables, held: closers{closerFunc(coll.Close)},
 	}, nil
@@ -98,7 +98,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, limits l
 		"reported":  inflightSize,
 		// and as many creators wait for a vfork child
 		"suspensions": inflightSize,
-		"progresses":  max(inflightSize*b2u(o.Stages), 1),
+		"progresses":  max(inflightSize*b2u(o.Stages != StagesOfNone), 1),
 		"uids":        max(uint32(len(o.UIDs)), 1),
 		"ppids":       max(uint32(len(o.PPids)), 1),
 		"comms":       max(uint32(len(o.Comms)), 1),
@@ -122,13 +122,18 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, limits l
 		"failed_only":   o.FailedOnly,
 		"details":       o.Details,
 		"tell_resumed":  o.Details,
-		"stages":        o.Stages,
+		"stages":        o.Stages != StagesOfNone,
+		"stages_of_all": o.Stages == StagesOfAll,
 		"follow":        o.follows(),
 		"launcher":      launcher,
 
 		"nr_threads_at":         limits.NrThreads,
 		"max_threads_at":        limits.MaxThreads,
 		"pid_max_at":            limits.PidMax,
+		"committed_at":          limits.Committed,
+		"overcommit_at":         limits.Overcommit,
+		"overcommit_kbytes_at":  limits.Kbytes,
+		"total_swap_at":         limits.TotalSwap,
 		"launcher_pid_ns":       launcherNS,
 		"seccomp_has_parameter": seccompHasParameter(kernel),
 		"page_size":             uint64(os.Getpagesize()),

@@ -30,6 +30,21 @@ const (
 	wakeShare = 8
 )
 
+// StagesOf says which creations are followed through the stages of copy_process
+// ([decode.StageTable]). While functions in it are hooked each creation of the machine
+// takes some microseconds longer.
+type StagesOf uint8
+
+// The choices.
+const (
+	StagesOfNone StagesOf = iota
+	// StagesAfterFailure hooks the functions when a creation has failed, and until none has
+	// failed for a minute: the first failure tells no stage.
+	StagesAfterFailure
+	StagesOfFailures // hooks them at once; only failures tell
+	StagesOfAll      // hooks them at once; successes tell too, and the hooks are measured
+)
+
 // Options says what to trace. Its zero value traces everything.
 type Options struct {
 	// Pids are the tgids whose creations are wanted, nil for everyone's. Ids are those
@@ -62,9 +77,8 @@ type Options struct {
 	// namespace numbers and the addresses and sizes of the request, and when creators
 	// run again that vfork had suspended.
 	Details bool
-	// Stages follows each creation through the stages of copy_process, at some microseconds
-	// a creation: see [decode.StageTable].
-	Stages bool
+	// Stages says which creations are followed through the stages of copy_process.
+	Stages StagesOf
 	// BufferSize of the ring in bytes, rounded up to a power of two and the page size;
 	// 0 is DefaultBufferSize.
 	BufferSize int

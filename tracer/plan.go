@@ -48,8 +48,8 @@ func (o *Options) needs() []Need {
 		return append(n, NeedRequest, NeedEnds, NeedExecs, NeedExisting)
 	}
 	n = append(n, NeedRequest)
-	if o.Stages {
-		n = append(n, NeedStages)
+	if o.Stages >= StagesOfFailures {
+		n = append(n, stageNeeds...)
 	}
 	return n
 }
@@ -69,8 +69,9 @@ func (o *Options) wants(h *Hook) bool {
 
 // kernelSide is what is loaded: maps and variables, and the links that keep programs attached.
 type kernelSide struct {
-	kernel *btf.Spec
-	limits limitsAt
+	options *Options
+	kernel  *btf.Spec
+	limits  limitsAt
 	// mechanisms that were tried, and why they do not work
 	mechanisms map[string]error
 	preempted  func() (bool, error) // whether programs on BTF tracepoints and trampolines can be
@@ -81,6 +82,7 @@ type kernelSide struct {
 	links      closers
 	programs   []*ebpf.Program // of the attached hooks, for what they missed
 	held       closers
+	watch      *failureWatch // nil unless stages are followed after a failure
 }
 
 // served is a need with the hook that was attached for it.
@@ -115,6 +117,9 @@ func (k *kernelSide) attachAll(o *Options) error {
 	if err := errors.Join(err, createdErr); err != nil {
 		return err
 	}
+	if o.Stages == StagesAfterFailure {
+		k.watch = k.watchFailures(o)
+	}
 	return k.arm()
 }
 
@@ -122,7 +127,7 @@ func (k *kernelSide) attachAll(o *Options) error {
 func (k *kernelSide) attachOthers(o *Options) error {
 	covered := map[Need]bool{}
 	for _, need := range o.needs() {
-		if covered[need] || need == NeedRequest && !o.Details && !o.Stages && o.census == nil && !k.needsEntry() {
+		if covered[need] || need == NeedRequest && !o.Details && o.Stages != StagesOfAll && o.census == nil && !k.needsEntry() {
 			continue
 		}
 		s, err := k.serve(o, need)
@@ -171,8 +176,11 @@ func (k *kernelSide) arm() error {
 			return fmt.Errorf("setting %s: %w", name, err)
 		}
 	}
-	if err := k.armStages(); err != nil {
+	if err := k.tellMarkers(k.links); err != nil {
 		return err
+	}
+	if k.options.Stages == StagesOfAll {
+		k.measureStages()
 	}
 	time.Sleep(armAfter)
 	if err := k.variables["armed"].Set(true); err != nil {
@@ -298,6 +306,7 @@ func (k *kernelSide) mechanism(h *Hook) error {
 
 // detach ends all programs; the maps stay readable.
 func (k *kernelSide) detach() error {
+	k.watch.end()
 	err := k.links.Close()
 	k.links = nil
 	if err != nil {

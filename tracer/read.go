@@ -129,6 +129,9 @@ func (t *Tracer) handle(h Handler, sample []byte, rec *decode.Record) error {
 			return err
 		}
 	}
+	if rec.Layer == decode.LayerCopyProcess && !rec.Restarted() {
+		t.kernel.watch.saw()
+	}
 	return h.Creation(rec)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -15,57 +16,126 @@ import (
 	"github.com/forktrace/forktrace/decode"
 )
 
-// cookieUnwind marks a function on the way out of a failure (bpf/stages.h).
-const cookieUnwind = 32
+// What the cookie of a hook says beside a stage (bpf/stages.h).
+const (
+	cookieUnwind = 32 // a function on the way out of a failure
+	cookieBegin  = 64 // copy_process itself
+)
 
-// stageLinks are the hooks on the functions of [decode.StageTable].
+// stageHook is a function that tells of a stage.
+type stageHook struct {
+	symbol string
+	cookie uint64
+}
+
+// stageHooks are copy_process and all functions of [decode.StageTable].
+func stageHooks() []stageHook {
+	all := []stageHook{{"copy_process", cookieBegin}}
+	for s := range decode.StageMax {
+		for _, symbol := range decode.StageTable[s].Markers {
+			all = append(all, stageHook{symbol, uint64(s)})
+		}
+		for _, symbol := range decode.StageTable[s].Unwinds {
+			all = append(all, stageHook{symbol, uint64(s) | cookieUnwind})
+		}
+	}
+	return all
+}
+
+// stageLinks are the hooks that are there.
 type stageLinks struct {
 	closers
 	markers, unwinds uint32 // stages that have one, bit by number
 }
 
-// attachStages hooks what it can of the functions that mark stages, each with a cookie that
-// tells which: many kernels have some of them inlined.
-func attachStages(one func(p *ebpf.Program, symbol string, cookie uint64) (link.Link, error)) func(*ebpf.Program, string) (io.Closer, error) {
-	return func(p *ebpf.Program, _ string) (io.Closer, error) {
-		var all stageLinks
-		var errs []error
-		for s := range decode.StageMax {
-			info := &decode.StageTable[s]
-			for _, set := range []struct {
-				symbols []string
-				cookie  uint64
-				has     *uint32
-			}{{info.Markers, uint64(s), &all.markers}, {info.Unwinds, uint64(s) | cookieUnwind, &all.unwinds}} {
-				for _, symbol := range set.symbols {
-					l, err := one(p, symbol, set.cookie)
-					if err != nil {
-						errs = append(errs, fmt.Errorf("%s: %w", symbol, err))
-						continue
-					}
-					all.closers = append(all.closers, l)
-					*set.has |= 1 << s
-				}
-			}
+// errNothingHooked says that a kernel has all functions of the stages inlined, or none may be hooked.
+var errNothingHooked = errors.New("no function inside copy_process can be hooked")
+
+// add takes links in that hook these functions.
+func (l *stageLinks) add(c io.Closer, hooks ...stageHook) {
+	l.closers = append(l.closers, c)
+	for _, h := range hooks {
+		switch stage := h.cookie &^ cookieUnwind; {
+		case h.cookie == cookieBegin:
+		case h.cookie == stage:
+			l.markers |= 1 << stage
+		default:
+			l.unwinds |= 1 << stage
 		}
-		if all.markers == 0 {
-			return nil, errors.Join(append(errs, all.Close())...)
-		}
-		return &all, nil
 	}
+}
+
+// attachStagesAtOnce hooks the functions by their addresses: by names the kernel would
+// search all that it has, for each.
+func attachStagesAtOnce(p *ebpf.Program) (*stageLinks, error) {
+	hooks := stageHooks()
+	names := make([]string, len(hooks))
+	for i := range hooks {
+		names[i] = hooks[i].symbol
+	}
+	found, err := findSymbols(names)
+	if err != nil {
+		return nil, err
+	}
+	var o link.KprobeMultiOptions
+	var there []stageHook
+	for i, at := range found {
+		if at == 0 { // inlined here, or of another version
+			continue
+		}
+		there = append(there, hooks[i])
+		o.Addresses, o.Cookies = append(o.Addresses, uintptr(at)), append(o.Cookies, hooks[i].cookie)
+	}
+	if !slices.ContainsFunc(there, func(h stageHook) bool { return h.cookie == cookieBegin }) {
+		return nil, errNothingHooked
+	}
+	l, err := link.KprobeMulti(p, o)
+	if err != nil {
+		return nil, err
+	}
+	var all stageLinks
+	all.add(l, there...)
+	return &all, nil
+}
+
+// attachStagesEach hooks what it can of the functions one by one: many kernels have some of
+// them inlined.
+func attachStagesEach(p *ebpf.Program, one func(*ebpf.Program, stageHook) (link.Link, error)) (io.Closer, error) {
+	var all stageLinks
+	var errs []error
+	for _, h := range stageHooks() {
+		l, err := one(p, h)
+		if err == nil {
+			all.add(l, h)
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", h.symbol, err))
+		if h.cookie == cookieBegin {
+			break
+		}
+	}
+	if all.markers == 0 {
+		return nil, errors.Join(append(errs, all.Close())...)
+	}
+	return &all, nil
 }
 
 // The two ways to hook functions with cookies.
 var (
-	attachStagesMulti = attacher{first: "kprobe.multi", prepare: forMulti,
-		attach: attachStages(func(p *ebpf.Program, symbol string, cookie uint64) (link.Link, error) {
-			return link.KprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{symbol}, Cookies: []uint64{cookie}})
-		})}
+	attachStagesMulti = attacher{first: mechanismMulti, prepare: forMulti, attach: func(p *ebpf.Program, _ string) (io.Closer, error) {
+		if all, err := attachStagesAtOnce(p); err == nil {
+			return all, nil
+		}
+		return attachStagesEach(p, func(p *ebpf.Program, h stageHook) (link.Link, error) {
+			return link.KprobeMulti(p, link.KprobeMultiOptions{Symbols: []string{h.symbol}, Cookies: []uint64{h.cookie}})
+		})
+	}}
 
-	attachStagesEach = attacher{first: "kprobe",
-		attach: attachStages(func(p *ebpf.Program, symbol string, cookie uint64) (link.Link, error) {
-			return link.Kprobe(symbol, p, &link.KprobeOptions{Cookie: cookie})
-		})}
+	attachStagesKprobe = attacher{first: mechanismKprobe, attach: func(p *ebpf.Program, _ string) (io.Closer, error) {
+		return attachStagesEach(p, func(p *ebpf.Program, h stageHook) (link.Link, error) {
+			return link.Kprobe(h.symbol, p, &link.KprobeOptions{Cookie: h.cookie})
+		})
+	}}
 )
 
 // StageCost is what the hooks of the stages took of the machine since they were attached,
@@ -94,17 +164,16 @@ func (k *kernelSide) measureStages() {
 	}
 }
 
-// armStages tells the programs which stages have hooks.
-func (k *kernelSide) armStages() error {
-	for _, l := range k.links {
-		s, ok := l.(*stageLinks)
+// tellMarkers tells the programs which stages have hooks, if links of theirs are among these.
+func (k *kernelSide) tellMarkers(links closers) error {
+	for _, c := range links {
+		l, ok := c.(*stageLinks)
 		if !ok {
 			continue
 		}
-		if err := errors.Join(k.variables["markers"].Set(s.markers), k.variables["unwinds"].Set(s.unwinds)); err != nil {
+		if err := errors.Join(k.variables["unwinds"].Set(l.unwinds), k.variables["markers"].Set(l.markers)); err != nil {
 			return fmt.Errorf("setting the stages that have hooks: %w", err)
 		}
-		k.measureStages()
 	}
 	return nil
 }

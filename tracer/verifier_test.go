@@ -31,7 +31,7 @@ var everywhere = []string{
 // would be refused by the next kernel.
 func TestVerifierCost(t *testing.T) {
 	testkit.NeedRoot(t)
-	k, err := openKernelSide(&Options{Details: true})
+	k, err := openKernelSide(&Options{Details: true, Stages: StagesOfAll})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/forktrace/forktrace/decode"
 	"github.com/forktrace/forktrace/internal/host"
 	"github.com/forktrace/forktrace/internal/testkit"
 )
@@ -100,6 +101,8 @@ func checkReasons(t *testing.T, set string) {
 			checkExhausted(t, e.Reason.Text)
 		case e.Reason.ID == "max-threads":
 			checkThreads(t, e.Evidence)
+		case e.Reason.ID == "mm-nomem" && e.Result == -int64(decode.ENOMEM):
+			checkPromised(t, e)
 		}
 	}
 }
@@ -115,6 +118,20 @@ func checkThreads(t *testing.T, evidence map[string]any) {
 	// a moment after the failure one may have ended
 	if limit, _ := evidence["threads_max"].(float64); limit == 0 || threads < limit-1 {
 		t.Errorf("%v threads of %v, at the failure: %t", threads, limit, atFailure)
+	}
+}
+
+// checkPromised: where the machine may promise no more memory, that is named, and by figures
+// of the failure, or else of later.
+func checkPromised(t *testing.T, e *testkit.Event) {
+	t.Helper()
+	evidence := e.Evidence
+	if _, atFailure := evidence["committed_pages"]; !atFailure {
+		evidence, _ = evidence["read_later"].(map[string]any)
+	}
+	mode, known := evidence["overcommit_memory"].(float64)
+	if named := strings.Contains(e.Reason.Text, "vm.overcommit_memory is 2 and "); !known || named != (mode == 2) {
+		t.Errorf("vm.overcommit_memory is %v (%t): %q", mode, known, e.Reason.Text)
 	}
 }
 

@@ -5,9 +5,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/forktrace/forktrace/decode"
 	"github.com/forktrace/forktrace/internal/testkit"
@@ -16,11 +20,12 @@ import (
 // stagesHooked is what -v says where functions inside copy_process are hooked.
 var stagesHooked = regexp.MustCompile(`(?m)^forktrace: stages inside copy_process: by kprobe`)
 
-// traceStages follows a load through the stages; it skips the test where that cannot be done.
-func traceStages(t *testing.T, load ...string) (*testkit.Stream[testkit.Event], []byte) {
+// traceStages follows a load through the stages of its failures, or with option --stages of
+// all; it skips the test where that cannot be done.
+func traceStages(t *testing.T, options []string, load ...string) (*testkit.Stream[testkit.Event], []byte) {
 	t.Helper()
 	testkit.NeedRoot(t)
-	r := testkit.New(t, append([]string{"-v", "--stages", "--", testkit.Creations(t)}, load...)...)
+	r := testkit.New(t, slices.Concat([]string{"-v"}, options, []string{"--", testkit.Creations(t)}, load)...)
 	r.Launch(t).WantStatus(t, 0)
 	s := r.Events(t)
 	if !stagesHooked.Match(r.Stderr.Bytes()) {
@@ -46,8 +51,13 @@ func stageNamed(t *testing.T, name string) decode.Stage {
 // TestStagesOfReasons makes causes of refusals, and requires that each is found in a stage
 // where the rules have it, and that a stage with one candidate makes the reason certain.
 func TestStagesOfReasons(t *testing.T) {
-	s, made := traceStages(t, "reasons")
+	s, made := traceStages(t, nil, "reasons")
 	certain := 0
+	for i := range s.Creations {
+		if e := &s.Creations[i]; e.Result >= 0 && e.StageNS != nil {
+			t.Errorf("stages of a success, which were not asked for: %s", describe(e))
+		}
+	}
 	for line := range bytes.Lines(made) {
 		var c reasonCase
 		if err := json.Unmarshal(line, &c); err != nil {
@@ -98,7 +108,7 @@ func checkStage(t *testing.T, reason string, e *testkit.Event) {
 // TestStagesOfSuccesses: each creation passes the stages that every creation passes, and
 // they take no longer than the whole.
 func TestStagesOfSuccesses(t *testing.T) {
-	s, _ := traceStages(t, "cases", "calls", "raw", "namespaces")
+	s, _ := traceStages(t, []string{"--stages"}, "cases", "calls", "raw", "namespaces")
 	n := uint64(0)
 	for i := range s.Creations {
 		e := &s.Creations[i]
@@ -125,5 +135,44 @@ func TestStagesOfSuccesses(t *testing.T) {
 	pid := slices.IndexFunc(s.Summary.Stages, func(r testkit.StageTime) bool { return r.Stage == "pid" })
 	if pid < 0 || s.Summary.Stages[pid].Count != n || s.Summary.Stages[pid].SumNS == 0 {
 		t.Errorf("histogram %+v of %d successes", s.Summary.Stages, n)
+	}
+}
+
+// TestStagesAfterFailure: a trace of the whole machine hooks the stages when something has
+// failed; from then on failures tell them.
+func TestStagesAfterFailure(t *testing.T) {
+	testkit.NeedRoot(t)
+	traceStages(t, nil, "cases", "failures") // or skip
+	const name = "ft-failing"
+	program := testkit.Named(t, name)
+	r := testkit.Start(t)
+	attempts := 0
+	testkit.Eventually(t, "a failure with a stage", func() error {
+		testkit.Output(t, exec.Command(program, "cases", "failures"))
+		attempts++
+		time.Sleep(200 * time.Millisecond) // of the reader, and of the hooks
+		text, err := os.ReadFile(r.File)
+		if err != nil {
+			return err
+		}
+		for line := range bytes.Lines(text) {
+			if bytes.Contains(line, []byte(name)) && bytes.Contains(line, []byte(`"stage":{`)) {
+				return nil
+			}
+		}
+		return fmt.Errorf("none in %d runs", attempts)
+	})
+	r.Stop(t)
+	s := r.Events(t)
+	first := slices.IndexFunc(s.Creations, func(e testkit.Event) bool {
+		return e.Result < 0 && e.Layer != nil && *e.Layer == "copy_process"
+	})
+	if first < 0 || s.Creations[first].Stage != nil {
+		t.Errorf("the first failure of %d creations, %d, tells a stage: nothing can have been hooked", len(s.Creations), first)
+	}
+	for i := range s.Creations {
+		if e := &s.Creations[i]; e.Result >= 0 && e.StageNS != nil {
+			t.Errorf("stages of a success: %s", describe(e))
+		}
 	}
 }

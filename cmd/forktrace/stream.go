@@ -104,7 +104,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 		s.printer = silent{}
 	default:
 		s.printer = output.NewText(out, diag, output.TextOptions{
-			Times: output.TimeStyle(o.times), Verbose: o.verbose, Color: useColor(o.color, out),
+			Times: output.TimeStyle(o.times), Verbose: o.verbose, Stages: o.stages, Color: useColor(o.color, out),
 			LineWidth: lineWidth(out), PidMax: pidMax(), Cgroups: cgroups, Symbol: s.symbols.Name, System: s.system.For, Check: check, Fallback: fallback,
 		})
 	}

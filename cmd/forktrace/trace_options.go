@@ -76,7 +76,7 @@ func (o *traceOptions) register(c *cobra.Command) {
 	f.BoolVar(&o.immediate, "immediate", false, "show each record at once instead of within 100 ms; slows each creation by some 10 µs")
 	f.StringVar(&o.plan, "plan", string(tracer.PlanAuto), "which hooks to use: auto (the best), trampoline, kprobe or tracepoint")
 	f.BoolVar(&o.strict, "strict", false, "exit with status 3 if records were lost")
-	f.BoolVar(&o.stages, "stages", false, "follow creations through the stages of copy_process: where failures left it, and how long each stage takes; costs some microseconds a creation, and needs kprobes")
+	f.BoolVar(&o.stages, "stages", false, "show how long creations take in each stage of copy_process, at some microseconds a creation; needs kprobes")
 	f.BoolVar(&o.promises, "check", false, "compare each creation with what its flags promise, and each failure with the rules; exit with status 6 if the kernel broke any")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all flags, and a second line with details; tells what the plan cannot see")
 }
@@ -117,7 +117,7 @@ type tracing struct {
 func (o *traceOptions) check() (*tracing, error) {
 	t := &tracing{kernel: tracer.Options{
 		Follow: o.follow, FailedOnly: o.failedOnly || o.errnos != nil, NoFailures: o.noFailures,
-		Immediate: o.immediate, Plan: tracer.Plan(o.plan), Launch: o.command != nil, Details: o.format == "json" || o.verbose || o.promises, Stages: o.stages,
+		Immediate: o.immediate, Plan: tracer.Plan(o.plan), Launch: o.command != nil, Details: o.format == "json" || o.verbose || o.promises, Stages: o.stagesOf(),
 	}}
 	for _, step := range []func(*tracing) error{
 		o.checkChoices, o.checkConflicts, o.checkNames, o.checkNumbers, o.checkCreators,
@@ -127,6 +127,21 @@ func (o *traceOptions) check() (*tracing, error) {
 		}
 	}
 	return t, nil
+}
+
+// stagesOf says for which creations functions inside copy_process are hooked: at once where
+// failures are what is looked for, or one command's; of the machine when one has failed, as
+// every creation pays for it.
+func (o *traceOptions) stagesOf() tracer.StagesOf {
+	switch {
+	case o.stages:
+		return tracer.StagesOfAll
+	case o.noFailures || o.summary:
+		return tracer.StagesOfNone
+	case o.failedOnly || o.errnos != nil || o.command != nil:
+		return tracer.StagesOfFailures
+	}
+	return tracer.StagesAfterFailure
 }
 
 func (o *traceOptions) checkChoices(*tracing) error {

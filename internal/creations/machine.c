@@ -17,6 +17,7 @@ static struct limit {
     {"/proc/sys/fs/nr_open", ""},
     {"/proc/sys/fs/file-max", ""},
     {"/proc/sys/vm/overcommit_kbytes", ""},
+    {"/proc/sys/vm/overcommit_ratio", ""}, /* 0 while kbytes are set */
     {"/proc/sys/vm/overcommit_memory", ""},
     {"/proc/sys/kernel/unprivileged_userns_clone", ""},
 };

@@ -70,13 +70,19 @@ var laterFields = []laterField{
 	{"threads_max", decode.EAGAIN, func(s *decode.System) uint64 { return s.MaxThreads }, func(s *decode.System) bool { return s.MaxThreads != 0 }, knowsThreads},
 	{"pid_max", decode.EAGAIN, func(s *decode.System) uint64 { return uint64(s.PidMax) }, func(s *decode.System) bool { return s.PidMax != 0 }, knowsPidMax},
 	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }, nil},
-	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit, nil},
-	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit, nil},
-	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit, nil},
+	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit, knowsCommitted},
+	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit, knowsCommitted},
+	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit, knowsCommitLimit},
 }
 
 func knowsThreads(e *decode.Evidence) bool { return e.Known&decode.KnownThreads != 0 }
-func knowsPidMax(e *decode.Evidence) bool  { return e.FullestMax != 0 }
+func knowsCommitLimit(e *decode.Evidence) bool {
+	return e.Known&decode.KnownCommitLimit != 0
+}
+func knowsPidMax(e *decode.Evidence) bool { return e.FullestMax != 0 }
+func knowsCommitted(e *decode.Evidence) bool {
+	return e.Known&decode.KnownCommitted != 0
+}
 
 func hasCommitLimit(s *decode.System) bool { return s.CommitLimit != 0 }
 

@@ -43,20 +43,29 @@ func appendStages(o *object, r *decode.Record) {
 	o.close()
 }
 
-// appendStages adds the same for a person, on a line of its own.
+// appendStages adds the same for a person, on a line of its own; what was not asked for is
+// told of failures only, and without times.
 func (t *Text) appendStages(dst []byte, r *decode.Record) []byte {
 	at := len(dst)
 	dst = append(dst, "    stages:"...)
-	if first, last, ok := r.FailedStages(); ok {
+	times := t.opts.Stages || t.opts.Verbose
+	first, last, ok := r.FailedStages()
+	if !times && (!ok || r.Restarted()) {
+		return dst[:at]
+	}
+	if ok {
 		dst = append(append(dst, " failed in "...), first.String()...)
 		if first != last {
 			dst = append(append(dst, " to "...), last.String()...)
 		} else if label := decode.StageTable[first].Label; label != "" {
 			dst = append(append(dst, ", left by "...), label...)
 		}
-		if r.Progress.At != (decode.Progress{}).At {
+		if times && r.Progress.At != (decode.Progress{}).At {
 			dst = append(dst, ';')
 		}
+	}
+	if !times {
+		return t.endLine(dst, at, false)
 	}
 	eachStage(r, func(s decode.Stage, ns uint64) {
 		dst = append(append(append(dst, ' '), s.String()...), ' ')

@@ -16,6 +16,7 @@ import (
 type TextOptions struct {
 	Times     TimeStyle
 	Verbose   bool // all flags, and a second line with what was observed
+	Stages    bool // how long creations took in each stage of copy_process, where that is known
 	Color     bool
 	LineWidth int // of the terminal; 0: no limit
 	PidMax    int // largest pid of the machine, for the width of columns

@@ -66,13 +66,13 @@ func TestTextGolden(t *testing.T) {
 		"text-pipe":          {Times: TimeBoot},
 		"text-60":            {Times: TimeBoot, LineWidth: 60},
 		"text-80":            {Times: TimeBoot, LineWidth: 80},
-		"text-120":           {Times: TimeBoot, LineWidth: 120},
+		"text-120":           {Times: TimeBoot, LineWidth: 120, Stages: true},
 		"text-20":            {Times: TimeBoot, LineWidth: 20},
 		"text-verbose":       {Times: TimeBoot, Verbose: true},
 		"text-verbose-color": {Times: TimeBoot, Verbose: true, Color: true, LineWidth: 80},
 		"text-color":         {Times: TimeNone, Color: true},
 		"text-color-80":      {Times: TimeNone, Color: true, LineWidth: 80},
-		"text-delta":         {Times: TimeDelta},
+		"text-delta":         {Times: TimeDelta, Stages: true},
 		"text-none":          {Times: TimeNone},
 	} {
 		t.Run(name, func(t *testing.T) { golden(t, name, render(t, o)) })
