@@ -3,8 +3,10 @@
 package tracer
 
 import (
+	"cmp"
 	"fmt"
 	"math/bits"
+	"time"
 )
 
 // DefaultBufferSize is the size of the ring buffer in bytes: room for some 12,000
@@ -86,7 +88,13 @@ type Options struct {
 	Immediate bool
 
 	census *CensusOptions // count instead of recording; see [NewCensus]
+	// quiet is for how long no creation must have failed until StagesAfterFailure takes its
+	// hooks off; 0 is a minute.
+	quiet time.Duration
 }
+
+// quietTime is quiet as it applies.
+func (o *Options) quietTime() time.Duration { return cmp.Or(o.quiet, time.Minute) }
 
 func inflightSizeFor(cpus int) uint32 { return uint32(max(inflightMin, inflightPerCPU*cpus)) }
 

@@ -6,17 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/cilium/ebpf"
 )
 
 // stageNeeds are what failures are explained by from inside copy_process.
 var stageNeeds = []Need{NeedStages, NeedOver}
 
-// quiet is for how long no creation must have failed until the hooks of the stages, which
-// every creation pays for, are taken off again.
-const quiet = time.Minute
-
-// failureWatch hooks the stages when creations fail, and takes the hooks off when none has
-// failed for a while. The reader must not wait for that: a goroutine does it.
+// failureWatch hooks the stages when creations fail, and takes the hooks, which every
+// creation pays for, off when none has failed for a while. The reader must not wait for
+// that: a goroutine does it.
 type failureWatch struct {
 	failed chan struct{} // room for one
 	stop   chan struct{}
@@ -58,7 +57,7 @@ func (k *kernelSide) watchFailures(o *Options) *failureWatch {
 				return // nor would it work the next time: failures tell no stage
 			}
 			for more := true; more; {
-				timer := time.NewTimer(quiet)
+				timer := time.NewTimer(o.quietTime())
 				more = w.next(timer.C)
 				timer.Stop()
 			}
@@ -94,7 +93,7 @@ func (k *kernelSide) hookStages(o *Options) (closers, error) {
 			all = append(all, s.link, s.program)
 		}
 	}
-	if err := k.tellMarkers(all); err != nil {
+	if err := errors.Join(k.forgetProgress(), k.tellMarkers(all)); err != nil {
 		return nil, errors.Join(err, all.Close())
 	}
 	return all, nil
@@ -104,4 +103,20 @@ func (k *kernelSide) hookStages(o *Options) (closers, error) {
 // ones that were seen from their beginning.
 func (k *kernelSide) unhookStages(hooks closers) error {
 	return errors.Join(k.variables["markers"].Set(uint32(0)), hooks.Close())
+}
+
+// forgetProgress removes what creations have left behind that were under way when hooks were
+// taken off: of the next ones of these tasks it would tell what is not so.
+func (k *kernelSide) forgetProgress() error {
+	var task uint64
+	var left []uint64
+	for it := k.maps["progresses"].Iterate(); it.Next(&task, new(bpfProgress)); {
+		left = append(left, task)
+	}
+	for _, task := range left {
+		if err := k.maps["progresses"].Delete(task); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("removing what is known of the stages of earlier creations: %w", err)
+		}
+	}
+	return nil
 }
