@@ -4,8 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -14,33 +14,50 @@ import (
 	"github.com/forktrace/forktrace/tracer"
 )
 
+// The loops under which programs are measured; the bound is for the one that stays in the
+// processor's caches.
+var kernelLoads = []struct {
+	what   string
+	rounds int
+	bound  float64
+}{{"clone", 40000, 500}, {"fork", 2000, 0}}
+
 // kernelCost measures what a success costs in the kernel, by the kernel's own clock
-// (BPF_ENABLE_STATS), for the record that text needs and the one that JSON needs.
+// (BPF_ENABLE_STATS), for the record that text needs and the one that JSON needs; and in turn
+// with them what no tracer can do without: a program that does nothing, and one that hands
+// over a record of the same size with nothing in it.
 func (b *bench) kernelCost() error {
-	for _, variant := range []struct {
+	variants := []struct {
 		name    string
-		options tracer.Options
+		bounded bool
+		measure func(what string, rounds int) (float64, error)
 	}{
-		{"text", tracer.Options{}},
-		{"JSON", tracer.Options{Details: true}},
-	} {
-		for _, load := range []struct {
-			what   string
-			rounds int
-		}{{"clone", 40000}, {"fork", 2000}} {
-			var costs []float64
-			for range b.rounds {
-				ns, err := b.programCost(variant.options, load.what, load.rounds)
+		{"a program that does nothing", false, b.emptyCost},
+		{"a record of zeros", false, b.zerosCost},
+		{"record for text", true, func(what string, rounds int) (float64, error) {
+			return b.programCost(tracer.Options{}, what, rounds)
+		}},
+		{"record for JSON", true, func(what string, rounds int) (float64, error) {
+			return b.programCost(tracer.Options{Details: true}, what, rounds)
+		}},
+	}
+	for _, load := range kernelLoads {
+		costs := make([][]float64, len(variants))
+		for range b.rounds {
+			for i, v := range variants {
+				ns, err := v.measure(load.what, load.rounds)
 				if err != nil {
-					return err
+					return fmt.Errorf("%s: %w", v.name, err)
 				}
-				costs = append(costs, ns)
+				costs[i] = append(costs[i], ns)
 			}
+		}
+		for i, v := range variants {
 			bound := 0.0
-			if load.what == "clone" {
-				bound = 500
+			if v.bounded {
+				bound = load.bound
 			}
-			b.add(fmt.Sprintf("in the kernel per success, record for %s, %s loop", variant.name, load.what), median(costs), "ns", bound)
+			b.add(fmt.Sprintf("in the kernel per success, %s, %s loop", v.name, load.what), median(costs[i]), "ns", bound)
 		}
 	}
 	return nil
@@ -56,11 +73,6 @@ func (discard) Idle() (bool, error)           { return true, nil }
 // programCost runs a load under a tracer of our own and returns the mean time of its
 // task_newtask program.
 func (b *bench) programCost(o tracer.Options, what string, rounds int) (float64, error) {
-	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
-	if err != nil {
-		return 0, fmt.Errorf("enabling BPF statistics: %w", err)
-	}
-	defer stats.Close()
 	tr, err := tracer.New(o)
 	if err != nil {
 		return 0, err
@@ -75,17 +87,27 @@ func (b *bench) programCost(o tracer.Options, what string, rounds int) (float64,
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- tr.Read(ctx, discard{}) }()
-	_, err = b.loop(what, rounds)
-	s, statErr := prog.Stats()
+	ns, err := b.meanCost(prog, what, rounds)
 	cancel()
-	if readErr := <-done; readErr != nil {
-		return 0, readErr
+	return ns, errors.Join(err, <-done)
+}
+
+// meanCost runs a load and returns the mean time of an attached program.
+func (b *bench) meanCost(prog *ebpf.Program, what string, rounds int) (float64, error) {
+	stats, err := ebpf.EnableStats(uint32(unix.BPF_STATS_RUN_TIME))
+	if err != nil {
+		return 0, fmt.Errorf("enabling BPF statistics: %w", err)
 	}
-	if err != nil || statErr != nil {
-		return 0, fmt.Errorf("running the load: %w %w", err, statErr)
+	defer stats.Close()
+	if _, err := b.loop(what, rounds); err != nil {
+		return 0, err
+	}
+	s, err := prog.Stats()
+	if err != nil {
+		return 0, fmt.Errorf("reading BPF statistics: %w", err)
 	}
 	if s.RunCount == 0 {
-		return math.NaN(), fmt.Errorf("task_newtask never ran")
+		return 0, errors.New("the program never ran")
 	}
 	return float64(s.Runtime.Nanoseconds()) / float64(s.RunCount), nil
 }
