@@ -70,11 +70,19 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	e->have = HAVE_FLAGS;
 	e->flags = clone_flags;
 	e->layer = LAYER_NONE;
+	read_creator_itself(e, c, btf);
+	read_child(e, p, btf);
+	e->time = e->child_start_time;
+	if (btf) {
+		p = walkable(p);
+		c = walkable(c);
+	}
 	read_pid_ns(&c_pid_ns, c, btf);
 	read_pid_ns(&p_pid_ns, p, btf);
 	read_creator(e, c, &c_pid_ns, btf, details);
-	read_child(e, p, c, &p_pid_ns, btf);
-	e->time = e->child_start_time;
+	e->child_level = p_pid_ns.level;
+	if (details)
+		read_child_details(e, p, c, &p_pid_ns, btf);
 	read_facts(e, p, c, p_pid_ns.ns, c_pid_ns.ns, btf);
 	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
 	if (entry == ENTRY_UNKNOWN && regs)
@@ -116,12 +124,13 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 	struct cpu_counters *counters;
 	struct event *e;
 
-	if (btf) {
-		p = walkable(p);
-		c = walkable(c);
-	}
-	if (census)
+	if (census) {
+		if (btf) {
+			p = walkable(p);
+			c = walkable(c);
+		}
 		return census_created(p, clone_flags, c, take_duration(c), btf);
+	}
 	counters = my_counters();
 	if (!counters)
 		return 0;
@@ -172,6 +181,7 @@ static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c
 	e = emit_begin(counters, CLASS_CREATED, true);
 	if (!e)
 		return 0;
+	read_creator_itself(e, c, true);
 	c = walkable(c);
 	read_pid_ns(&pid_ns, c, true);
 	read_creator(e, c, &pid_ns, true, details);

@@ -199,7 +199,7 @@ static __always_inline void read_facts(struct event *e, struct task_struct *p, s
 {
 	struct nsproxy *cn = RD(c, nsproxy);
 	struct cred *pcred = RD(p, real_cred), *ccred = RD(c, real_cred);
-	struct facts all = {.nothing = nothing}, *f = &all;
+	struct facts all = {.nothing = btf ? 0 : nothing}, *f = &all;
 
 	same(f, FACT_MM, RD(p, mm), RD(c, mm));
 	same(f, FACT_FILES, RD(p, files), RD(c, files));

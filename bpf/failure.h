@@ -71,6 +71,7 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 	e->layer = layer;
 	e->entry = entry;
 	read_pid_ns(&pid_ns, c, false);
+	read_creator_itself(e, c, false);
 	read_creator(e, c, &pid_ns, false, true);
 	if (entry == ENTRY_CLONE3)
 		read_clone_args(e, regs, c);

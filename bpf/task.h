@@ -35,7 +35,8 @@ void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak; /* kernel/bp
 /*
  * The task as a pointer that may be read through, and nothing else. From a trusted one
  * the verifier looks each pointer field up by name, in all of the kernel's BTF: for this
- * program that is four fifths of the time until it is attached.
+ * program that is four fifths of the time until it is attached. But loads of numbers from a
+ * trusted one are loads: from others each is preceded by a test of the address.
  */
 static __always_inline struct task_struct *walkable(struct task_struct *t)
 {
@@ -95,24 +96,41 @@ static __always_inline void read_pid_ns(struct active_pid_ns *a, struct task_str
 	bpf_core_read(&a->inum, sizeof(a->inum), &u.ns->ns.inum);
 }
 
-/* The creator is always current. */
+/* A word-wise copy of the creator's name; the helper for the current name goes byte by byte. */
+static __always_inline void read_comm(struct event *e, struct task_struct *c, const bool btf)
+{
+	__u64 *to = (__u64 *)e->comm;
+
+	if (btf) {
+		to[0] = *(__u64 *)&c->comm[0];
+		to[1] = *(__u64 *)&c->comm[8];
+	} else {
+		bpf_core_read(e->comm, sizeof(e->comm), &c->comm);
+	}
+	e->comm[TASK_COMM_LEN - 1] = 0;
+}
+
+/* What the creator's task_struct itself has. The creator is always current. */
+static __always_inline void read_creator_itself(struct event *e, struct task_struct *c, const bool btf)
+{
+	e->pid = RD(c, tgid);
+	e->tid = RD(c, pid);
+	e->task_flags = RD(c, flags);
+	e->start_time = RD(c, start_boottime);
+	e->have |= HAVE_START_TIME;
+	read_comm(e, c, btf);
+}
+
+/* What it points to. */
 static __always_inline void read_creator(struct event *e, struct task_struct *c,
 					 const struct active_pid_ns *pid_ns, const bool btf, const bool whole)
 {
 	struct task_struct *parent = RD(c, real_parent);
 	struct cred *cred = RD(c, real_cred);
 
-	e->pid = RD(c, tgid);
-	e->tid = RD(c, pid);
 	e->ppid = RD(parent, tgid);
 	e->uid = RD(cred, uid.val);
 	e->gid = RD(cred, gid.val);
-	e->task_flags = RD(c, flags);
-	e->start_time = RD(c, start_boottime);
-	e->have |= HAVE_START_TIME;
-	/* a word-wise copy; the helper for the current name goes byte by byte */
-	bpf_core_read(e->comm, sizeof(e->comm), &c->comm);
-	e->comm[TASK_COMM_LEN - 1] = 0;
 	if (whole) {
 		struct nsproxy *nsproxy = RD(c, nsproxy);
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
@@ -198,18 +216,15 @@ static __always_inline void read_child_details(struct event *e, struct task_stru
 		e->have |= HAVE_CHILD_TLS;
 }
 
-static __always_inline void read_child(struct event *e, struct task_struct *p, struct task_struct *c,
-				       const struct active_pid_ns *pid_ns, const bool btf)
+/* What the child's task_struct itself has. */
+static __always_inline void read_child(struct event *e, struct task_struct *p, const bool btf)
 {
 	e->result = RD(p, pid);
 	e->child_pid = RD(p, tgid);
 	e->child_start_time = RD(p, start_boottime);
 	e->child_exit_signal = RD(p, exit_signal);
 	e->child_task_flags = RD(p, flags);
-	e->child_level = pid_ns->level;
 	e->have |= HAVE_CHILD;
-	if (details)
-		read_child_details(e, p, c, pid_ns, btf);
 }
 
 #endif
