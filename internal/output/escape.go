@@ -34,6 +34,10 @@ func AppendSafe(dst, text []byte) []byte {
 func appendJSONString(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for len(text) > 0 {
+		if n := plainASCII(text); n > 0 { // nearly always all of it
+			dst, text = append(dst, text[:n]...), text[n:]
+			continue
+		}
 		r, n := utf8.DecodeRune(text)
 		switch {
 		case r == '"' || r == '\\':
@@ -48,4 +52,14 @@ func appendJSONString(dst, text []byte) []byte {
 		text = text[n:]
 	}
 	return append(dst, '"')
+}
+
+// plainASCII is for how many bytes text is printable ASCII that stands for itself.
+func plainASCII(text []byte) int {
+	for i, c := range text {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return len(text)
 }
