@@ -194,7 +194,8 @@ static __always_inline int kernel_clone_failed(long ret)
 	struct inflight *in = NULL;
 	struct pt_regs *regs = current_regs();
 	enum entry entry = entry_of_failure(regs, NULL);
-	bool outermost = !(has_clone3_hook && entry == ENTRY_CLONE3);
+	bool outermost =
+	    anonymous(!(has_clone3_hook && entry == ENTRY_CLONE3 && !clone3_elsewhere((void *)key)));
 
 	if (was_reported(outermost) || !armed)
 		return 0;

@@ -156,15 +156,18 @@ int stage_marker(struct pt_regs *ctx)
 	return reach_stage(bpf_get_attach_cookie(ctx));
 }
 
-/* The kernel asks whether a limit is exceeded; while it creates, that is RLIMIT_NPROC (kernel/ucount.c). */
+/*
+ * The kernel asks whether a limit is exceeded; while it creates, that is RLIMIT_NPROC
+ * (kernel/ucount.c). Of a register that returns a bool the lowest byte counts.
+ */
 SEC("fexit/is_rlimit_overlimit")
-int BPF_PROG(overlimit_fexit, struct ucounts *ucounts, int type, unsigned long limit, bool over)
+int BPF_PROG(overlimit_fexit, struct ucounts *ucounts, int type, unsigned long limit, u8 over)
 {
 	return answer_over(over);
 }
 
 SEC("kretprobe/is_rlimit_overlimit")
-int BPF_KRETPROBE(overlimit_kretprobe, bool over)
+int BPF_KRETPROBE(overlimit_kretprobe, u8 over)
 {
 	return answer_over(over);
 }
@@ -196,13 +199,13 @@ int BPF_KRETPROBE(secure_computing_kretprobe, int ret)
 
 /* The same from 7.3 on, by another name and the other way round: true when the call may be made. */
 SEC("fexit/__seccomp_permit_syscall")
-int BPF_PROG(seccomp_permit_fexit, bool permitted)
+int BPF_PROG(seccomp_permit_fexit, u8 permitted)
 {
 	return permitted ? 0 : seccomp_refused();
 }
 
 SEC("kretprobe/__seccomp_permit_syscall")
-int BPF_KRETPROBE(seccomp_permit_kretprobe, bool permitted)
+int BPF_KRETPROBE(seccomp_permit_kretprobe, u8 permitted)
 {
 	return permitted ? 0 : seccomp_refused();
 }

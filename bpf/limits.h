@@ -191,6 +191,26 @@ static __always_inline struct cgroup *target_cgroup(struct event *e, struct task
 	return KREAD(kn, priv);
 }
 
+#define BARE_DEPTH 4 /* cgroups without the pids controller that are passed by */
+
+/* Who counts the tasks of a cgroup: on v2 one above it, where it lacks the pids controller. */
+static __always_inline struct cgroup_subsys_state *pids_of(__u64 cgroup, __u64 index)
+{
+	struct cgroup_subsys_state *css = NULL;
+
+	for (int up = 0; up < BARE_DEPTH && cgroup && !css; up++) {
+		struct cgroup *at = (void *)cgroup;
+		struct cgroup_subsys_state *parent = KREAD(at, self.parent);
+
+		bpf_probe_read_kernel(
+		    &css, sizeof(css),
+		    (void *)(cgroup + bpf_core_field_offset(struct cgroup, subsys) + index));
+		/* cgroup.self is a css whose cgroup is itself */
+		cgroup = (__u64)(parent ? KREAD(parent, cgroup) : NULL);
+	}
+	return css;
+}
+
 /* Of the cgroup that counts for the child: that which CLONE_INTO_CGROUP names, or the creator's. */
 static __always_inline void evidence_cgroups(struct event *e, struct task_struct *c)
 {
@@ -201,11 +221,12 @@ static __always_inline void evidence_cgroups(struct event *e, struct task_struct
 
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, pids_cgrp_id)) {
 		__u64 at = (__u64)set + bpf_core_field_offset(struct css_set, subsys);
+		__u64 index = bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) * sizeof(css);
 
 		if (e->flags & CLONE_INTO_CGROUP)
-			at = (__u64)target_cgroup(e, c) + bpf_core_field_offset(struct cgroup, subsys);
-		at += bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id) * sizeof(css);
-		bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
+			css = pids_of((__u64)target_cgroup(e, c), index);
+		else
+			bpf_probe_read_kernel(&css, sizeof(css), (void *)(at + index));
 		evidence_pids(v, (__u64)css);
 	}
 	if (bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id)) {

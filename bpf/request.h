@@ -67,6 +67,12 @@ static __always_inline bool call_is_compat(struct task_struct *c, const bool btf
 	return RD(c, thread_info.status) & TS_COMPAT;
 }
 
+/* Whether clone3 is another function for this caller than the one that is hooked. */
+static __always_inline bool clone3_elsewhere(struct task_struct *c)
+{
+	return call_is_compat(c, false);
+}
+
 static __always_inline enum entry call_entry(struct pt_regs *regs, struct task_struct *c, const bool btf)
 {
 	__u32 nr = (__u32)RD(regs, orig_ax) & ~X32_SYSCALL_BIT;
@@ -115,6 +121,12 @@ static __always_inline enum entry call_entry(struct pt_regs *regs, struct task_s
 		       : nr == 190 ? ENTRY_VFORK
 				   : ENTRY_UNKNOWN;
 	return nr == 220 ? ENTRY_CLONE : ENTRY_UNKNOWN;
+}
+
+/* 32-bit programs have the same clone3. */
+static __always_inline bool clone3_elsewhere(struct task_struct *c)
+{
+	return false;
 }
 
 /* CLONE_BACKWARDS: tls comes before the child's tid pointer. x0 holds the result by now. */

@@ -180,6 +180,7 @@ struct cgroup_file {
 };
 
 struct cgroup {
+	struct cgroup_subsys_state self;
 	struct kernfs_node *kn;
 	struct cgroup_file procs_file;
 	struct cgroup_subsys_state *subsys[1]; /* as many as are built in */

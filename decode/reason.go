@@ -115,7 +115,11 @@ func ReasonOf(r *Record, sys *System) Reason {
 		// what speaks against the rules is over by now
 		v.forgetAbsent(passing)
 		reason = Reason{}
+		if r.over() == OverLimit { // and the capability was denied, which a module can do
+			v.forgetPresent(exempt)
+		}
 		creationBook.explain(&reason, &v, sys.Traits, r, at, errno)
+		reason.Certainty = min(reason.Certainty, Deduced)
 		return reason
 	}
 	if reason.Certainty == Certain {
@@ -152,6 +156,16 @@ func (s ConditionSet) without(t ConditionSet) ConditionSet {
 func (v *view) forgetAbsent(set ConditionSet) {
 	for i := range v.known {
 		v.known[i] &^= set[i] &^ v.true[i]
+	}
+}
+
+// exempt are conditions of creators whom RLIMIT_NPROC does not bind.
+var exempt = ConditionsOf(CondCapAdminInit, CondCapResourceInit)
+
+// forgetPresent makes unknown which of the conditions are known to hold.
+func (v *view) forgetPresent(set ConditionSet) {
+	for i := range v.known {
+		v.known[i] &^= set[i] & v.true[i]
 	}
 }
 

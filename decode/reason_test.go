@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/forktrace/forktrace/decode"
@@ -247,6 +248,41 @@ func TestPidsText(t *testing.T) {
 		reason := ReasonOf(&r, &sys)
 		if got := string(AppendReason(nil, &r, &reason, &ctx)); got != "pids.max of "+c.want {
 			t.Errorf("%+v: %s", c, got)
+		}
+	}
+}
+
+// TestFixes: the advice names what moves the limit that was met.
+func TestFixes(t *testing.T) {
+	rule := func(id string) *Rule {
+		for i := range Rules {
+			if Rules[i].ID == id {
+				return &Rules[i]
+			}
+		}
+		t.Fatalf("no rule %s", id)
+		return nil
+	}
+	for _, c := range []struct {
+		rule, path string
+		up         uint32
+		want       string
+	}{
+		{"pids-limit", "/system.slice/x.service", 0, "systemctl set-property x.service TasksMax=…"},
+		{"pids-limit", "/ci.slice", 0, "systemctl set-property ci.slice TasksMax=…"},
+		{"pids-limit", "/user.slice/user-7.slice/user@7.service/app.slice/x.service", 0, "systemctl --user set-property x.service TasksMax=…"},
+		{"pids-limit", "/user.slice/user-7.slice/user@7.service", 0, "systemctl set-property user@7.service TasksMax=…"},
+		{"pids-limit", "/docker/abc", 0, "raise pids.max of /docker/abc (docker run --pids-limit N for a container)"},
+		{"nproc-limit", "", 0, strings.TrimSuffix(rule("nproc-limit").Remedy, ".")},
+		{"nproc-limit", "", 1, "raise RLIMIT_NPROC of whoever makes the user namespace, before it does (LimitNPROC= of the container runtime's unit, ulimit -u): the limit is kept as it was then"},
+	} {
+		r, sys := ordinary(EntryClone, 0, EAGAIN), aSystem(t)
+		r.Evidence.Known |= KnownPids | KnownNproc
+		r.Evidence.NprocUp = c.up
+		ctx := ReasonContext{System: &sys, Pids: func(uint64) (string, bool) { return c.path, true },
+			Path: func(dst []byte, path string) []byte { return append(dst, path...) }}
+		if got := string(AppendFix(nil, &r, &Reason{Rule: rule(c.rule)}, &ctx)); got != c.want {
+			t.Errorf("%s, %q: %s", c.rule, c.path, got)
 		}
 	}
 }

@@ -32,7 +32,7 @@ type observation struct {
 
 var observations = []observation{
 	{"pids-limit", KnownPids, appendPids, fixPids},
-	{"nproc-limit", KnownNproc, appendNproc, nil},
+	{"nproc-limit", KnownNproc, appendNproc, fixNproc},
 	{"max-threads", 0, appendThreads, nil},
 	{"pid-exhausted", KnownFullest, appendPidsUsed, nil},
 	{"pidns-dead", KnownPidns, appendPidnsDead, nil},
@@ -122,7 +122,12 @@ func (c *ReasonContext) appendCgroup(dst []byte, find func(uint64) (string, bool
 func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
 	dst = c.appendCgroup(append(dst, "pids.max of "...), c.Pids, e.PidsCgroup)
-	dst = strconv.AppendInt(append(dst, " reached: "...), e.PidsCount, 10)
+	if e.PidsCount >= e.PidsLimit {
+		dst = append(dst, " reached: "...)
+	} else { // it has least left of those above the task
+		dst = append(dst, " probably reached: a moment later "...)
+	}
+	dst = strconv.AppendInt(dst, e.PidsCount, 10)
 	dst = strconv.AppendInt(append(dst, " of "...), e.PidsLimit, 10)
 	into := r.Flags&CloneIntoCgroup != 0
 	own := c.PidsV2 && !into && r.Have&HaveCgroup != 0
@@ -155,7 +160,11 @@ func fixPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	for _, kind := range [...]string{".slice", ".service", ".scope"} {
 		if strings.HasSuffix(last, kind) {
-			dst = append(dst, "systemctl set-property "...)
+			dst = append(dst, "systemctl "...)
+			if strings.Contains(path, "/user@") && !strings.HasPrefix(last, "user@") {
+				dst = append(dst, "--user "...) // of the manager of that user
+			}
+			dst = append(dst, "set-property "...)
 			return append(c.Path(dst, last), " TasksMax=…"...)
 		}
 	}
@@ -189,6 +198,15 @@ func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
 	dst = strconv.AppendUint(append(dst, ", counted "...), uint64(e.NprocUp), 10)
 	dst = append(dst, plural(int64(e.NprocUp), " user namespace", " user namespaces")...)
 	return append(dst, " above its own"...)
+}
+
+// fixNproc: the limit of a user namespace above is that which its creator had; setting the
+// own one moves nothing. Otherwise the rule's remedy holds.
+func fixNproc(dst []byte, r *Record, _ *ReasonContext) []byte {
+	if r.Evidence.NprocUp == 0 {
+		return dst
+	}
+	return append(dst, "raise RLIMIT_NPROC of whoever makes the user namespace, before it does (LimitNPROC= of the container runtime's unit, ulimit -u): the limit is kept as it was then"...)
 }
 
 func appendThreads(dst []byte, r *Record, c *ReasonContext) []byte {

@@ -49,9 +49,10 @@ const (
 type StageInfo struct {
 	Name string
 	Does string // what copy_process does in it
-	// Label is where a failure of the stage jumps to ("" where it returns at once), as most
-	// kernels from 5.10 to 7.3 name it; see Source of the rules for exceptions.
-	Label string
+	// Label is where a failure of the stage jumps to ("" where it returns at once), as Linux 7.3
+	// names it. Varies says that other kernels from 5.15 on jump to another.
+	Label  string
+	Varies bool
 
 	// Markers are functions that the stage calls, by the names that kernels have for them;
 	// the first that can be hooked marks the stage. Not all stages have one: most are
@@ -59,6 +60,7 @@ type StageInfo struct {
 	Markers   []string
 	All, None uint64
 	Sometimes bool // it depends on more than flags whether the marker is passed
+	Late      bool // the stage can fail before its marker
 	// Unwinds are functions that undo the stage, or one before it, behind the label that
 	// the following stages jump to: once they run, the failure was behind this stage.
 	Unwinds []string
@@ -69,7 +71,7 @@ type StageInfo struct {
 var StageTable = [StageMax]StageInfo{
 	StageFlags:      {Name: "flags", Does: "checks which flags go together"},
 	StageSignals:    {Name: "signals", Does: "holds signals back, and gives way to one that is pending", Label: "fork_out"},
-	StageTask:       {Name: "task", Does: "copies the task_struct and makes a kernel stack", Label: "fork_out", Markers: []string{"arch_dup_task_struct"}},
+	StageTask:       {Name: "task", Does: "copies the task_struct and makes a kernel stack", Label: "fork_out", Markers: []string{"arch_dup_task_struct"}, Late: true},
 	StageExecState:  {Name: "exec-state", Does: "copies the exec state", Label: "bad_fork_free", Markers: []string{"task_exec_state_copy"}, Sometimes: true},
 	StageNprocEarly: {Name: "nproc-early", Does: "checks RLIMIT_NPROC (up to 5.16)", Label: "bad_fork_free"},
 	StageCreds:      {Name: "creds", Does: "copies the credentials and makes a user namespace", Label: "bad_fork_free", Markers: []string{"copy_creds"}},
@@ -80,12 +82,12 @@ var StageTable = [StageMax]StageInfo{
 	StageMaxThreads: {Name: "max-threads", Does: "checks threads-max", Label: "bad_fork_cleanup_count"},
 	StagePolicy: {
 		Name: "policy", Does: "copies the memory policy, and what kernel threads have", Label: "bad_fork_cleanup_delayacct",
-		Markers: []string{"cgroup_fork"},
+		Varies: true, Markers: []string{"cgroup_fork"}, Late: true,
 	},
 	StageSched: {Name: "sched", Does: "sets the scheduler up", Label: "bad_fork_cleanup_policy", Markers: []string{"sched_fork"}},
 	StagePerf: {
 		Name: "perf", Does: "inherits performance counters", Label: "bad_fork_sched_cancel_fork",
-		Markers: []string{"perf_event_init_task"},
+		Varies: true, Markers: []string{"perf_event_init_task"},
 	},
 	StageAudit: {Name: "audit", Does: "makes the audit context", Label: "bad_fork_cleanup_perf", Markers: []string{"audit_alloc"}},
 	StageLSM: {
@@ -99,7 +101,7 @@ var StageTable = [StageMax]StageInfo{
 	StageFiles: {Name: "files", Does: "copies the file table", Label: "bad_fork_cleanup_semundo", Markers: []string{"dup_fd"}, None: CloneFiles, Sometimes: true},
 	StageFS: {
 		Name: "fs", Does: "copies root, working directory and umask", Label: "bad_fork_cleanup_files",
-		Markers: []string{"copy_fs_struct"}, None: CloneFS, Sometimes: true, Unwinds: []string{"exit_fs"},
+		Varies: true, Markers: []string{"copy_fs_struct"}, None: CloneFS, Sometimes: true, Unwinds: []string{"exit_fs"},
 	},
 	StageSighand: {Name: "sighand", Does: "copies the signal handlers", Label: "bad_fork_cleanup_fs", Unwinds: []string{"__cleanup_sighand"}},
 	StageSignal:  {Name: "signal", Does: "makes the process's part: limits, timers, pending signals", Label: "bad_fork_cleanup_sighand"},
@@ -118,7 +120,7 @@ var StageTable = [StageMax]StageInfo{
 		Markers: []string{"sched_cgroup_fork"},
 	},
 	StageFutex: {Name: "futex", Does: "makes the futex hash", Label: "bad_fork_cancel_cgroup", Markers: []string{"futex_hash_allocate_default"}, Sometimes: true},
-	StageLink:  {Name: "link", Does: "joins the process tree, unless the creator is being killed", Label: "bad_fork_core_free"},
+	StageLink:  {Name: "link", Does: "joins the process tree, unless the creator is being killed", Label: "bad_fork_core_free", Varies: true},
 	StageDone:  {Name: "done", Does: "can fail no more", Markers: []string{"cgroup_post_fork"}},
 }
 
@@ -181,12 +183,27 @@ func (r *Record) FailedStages() (first, last Stage, ok bool) {
 	last = first
 	for last < StageLink {
 		if next := last + 1; p.Markers&(1<<next) != 0 && StageTable[next].surelyPassed(r.Flags) {
+			if StageTable[next].Late {
+				last = next
+			}
 			break // it was not passed, and nothing behind it
 		}
 		last++
 	}
 	first, last = p.narrow(first, last)
 	return first, last, true
+}
+
+// LeftBy is the label of copy_process that failures of all these stages jump to; "" where
+// they differ, or kernels do.
+func LeftBy(first, last Stage) string {
+	label := StageTable[first].Label
+	for s := first; s <= last; s++ {
+		if StageTable[s].Varies || StageTable[s].Label != label {
+			return ""
+		}
+	}
+	return label
 }
 
 // narrow takes the way out into account.

@@ -68,8 +68,8 @@ func TestFailedStages(t *testing.T) {
 		r           *Record
 		first, last Stage
 	}{
-		"no marker passed":           {failedIn(0, EINVAL, all, undo, nil), StageFlags, StageSignals},
-		"between two markers":        {failedIn(0, EAGAIN, all, nil, nil, StageTask, StageCreds, StageNproc), StageNproc, StageMaxThreads},
+		"no marker passed":           {failedIn(0, EINVAL, all, undo, nil), StageFlags, StageTask}, // which can fail before its marker
+		"between two markers":        {failedIn(0, EAGAIN, all, nil, nil, StageTask, StageCreds, StageNproc), StageNproc, StagePolicy},
 		"the stage of a marker":      {failedIn(0, EAGAIN, all, nil, nil, StageTask, StageThread, StagePid), StagePid, StagePidfd},
 		"a marker that flags demand": {failedIn(ClonePidfd, EAGAIN, all, nil, nil, StageTask, StagePid), StagePid, StagePid},
 		"the way out":                {failedIn(0, ENOMEM, all, undo, []Stage{StageSemundo, StageFS, StageSighand}, StageTask, StageFS), StageSignal, StageMM},
@@ -85,7 +85,7 @@ func TestFailedStages(t *testing.T) {
 	}
 	within := failedIn(0, EAGAIN, all, nil, nil, StageTask, StageCreds, StageNproc)
 	within.Progress.Over = OverNot
-	if first, last, _ := within.FailedStages(); first != StageMaxThreads || last != StageMaxThreads {
+	if first, last, _ := within.FailedStages(); first != StageMaxThreads || last != StagePolicy {
 		t.Errorf("within RLIMIT_NPROC: %s to %s", first, last)
 	}
 	success := failedIn(0, 0, all, nil, nil, StageTask, StagePid)
@@ -131,6 +131,19 @@ func TestReasonByStage(t *testing.T) {
 	}
 }
 
+// TestReasonDeniedByEvidence: what the evidence speaks against is at most deduced, though no
+// other rule of the stage gives the error.
+func TestReasonDeniedByEvidence(t *testing.T) {
+	sys := aSystem(t)
+	sys.Threads = 1
+	r := failedIn(0, EAGAIN, []Stage{StageTask, StageCreds, StageNproc, StagePolicy}, nil, nil, StageTask, StageCreds, StageNproc)
+	r.Progress.Over = OverLimit // and yet it has the capability
+	r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: 1 << 24}
+	if reason := ReasonOf(r, &sys); reason.Certainty == Certain || reason.ID() == "max-threads" {
+		t.Errorf("%s %s, %d candidates", reason.ID(), reason.Certainty, reason.Count)
+	}
+}
+
 // TestReasonByAnswer: where RLIMIT_NPROC and threads-max are reached, and the next stage was
 // not, the kernel's own answer decides; nobody whom the limit does not bind met it.
 func TestReasonByAnswer(t *testing.T) {
@@ -153,6 +166,24 @@ func TestReasonByAnswer(t *testing.T) {
 		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: c.caps}
 		if reason := ReasonOf(r, &sys); reason.ID() != c.id || reason.Certainty != c.certainty {
 			t.Errorf("%d, capabilities %#x: %s %s, %d candidates; want %s %s", c.over, c.caps, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)
+		}
+	}
+}
+
+// TestLeftBy: stages that jump to one label have it together; where kernels differ none is told.
+func TestLeftBy(t *testing.T) {
+	for _, c := range []struct {
+		first, last Stage
+		label       string
+	}{
+		{StagePid, StagePid, "bad_fork_cleanup_thread"},
+		{StageNproc, StageMaxThreads, "bad_fork_cleanup_count"},
+		{StageNproc, StagePolicy, ""},
+		{StagePerf, StagePerf, ""},
+		{StageFlags, StageFlags, ""},
+	} {
+		if label := LeftBy(c.first, c.last); label != c.label {
+			t.Errorf("%s to %s: %q, want %q", c.first, c.last, label, c.label)
 		}
 	}
 }

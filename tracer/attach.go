@@ -81,7 +81,7 @@ func classic(group, name string) attacher {
 }
 
 // mechanismSymbol is a function that every kernel has, on which mechanisms are tried.
-const mechanismSymbol = "kernel_clone"
+const mechanismSymbol = "copy_process"
 
 // tryMechanism attaches a program that does nothing, in the way of the hook.
 func tryMechanism(h *Hook) error {

@@ -130,6 +130,9 @@ func (k *kernelSide) attachOthers(o *Options) error {
 		if covered[need] || need == NeedRequest && !o.Details && o.Stages != StagesOfAll && o.census == nil && !k.needsEntry() {
 			continue
 		}
+		if need == NeedOver && !k.serves(NeedStages) {
+			continue // it is told with them
+		}
 		s, err := k.serve(o, need)
 		if err != nil {
 			return err
@@ -143,6 +146,11 @@ func (k *kernelSide) attachOthers(o *Options) error {
 		}
 	}
 	return nil
+}
+
+// serves says whether a hook was attached for a need.
+func (k *kernelSide) serves(need Need) bool {
+	return slices.ContainsFunc(k.attached, func(a Attached) bool { return a.Need == need && a.Hook != nil })
 }
 
 // needsEntry says whether failures come from a hook that does not see the arguments.

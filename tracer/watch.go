@@ -53,8 +53,9 @@ func (k *kernelSide) watchFailures(o *Options) *failureWatch {
 		defer close(w.ended)
 		for w.next(nil) {
 			hooks, err := k.hookStages(o)
-			if err != nil {
-				return // nor would it work the next time: failures tell no stage
+			if err != nil { // most likely for good: to try again costs little where nothing can be hooked
+				w.pause(o.quietTime())
+				continue
 			}
 			for more := true; more; {
 				timer := time.NewTimer(o.quietTime())
@@ -76,6 +77,16 @@ func (w *failureWatch) next(timeout <-chan time.Time) bool {
 	case <-w.stop:
 	}
 	return false
+}
+
+// pause lets time pass, or the watch end.
+func (w *failureWatch) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.stop:
+	}
 }
 
 // hookStages serves the needs of the stages beside a running trace.

@@ -74,10 +74,22 @@ func (o *callOptions) answers() ([]answer, error) {
 	all := make([]answer, 0, len(kernels))
 	for i := range kernels {
 		a := o.answer(&r, c, &kernels[i], seen)
-		a.Changed = i > 0 && (a.Outcome != all[i-1].Outcome || a.Errno != all[i-1].Errno)
+		a.Changed = i > 0 && a.differs(&all[i-1])
 		all = append(all, a)
 	}
 	return all, nil
+}
+
+// differs says whether another kernel answers otherwise, or for another reason.
+func (a *answer) differs(b *answer) bool {
+	return a.Outcome != b.Outcome || a.Errno != b.Errno || a.ruleID() != b.ruleID()
+}
+
+func (a *answer) ruleID() string {
+	if a.Rule == nil {
+		return ""
+	}
+	return a.Rule.ID
 }
 
 // creator are conditions of who calls, which --user settles.

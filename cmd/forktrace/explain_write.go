@@ -197,5 +197,5 @@ func writeTable(b *strings.Builder, all []answer) {
 		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", a.Kernel, mark, a.verdict(), rule)
 	}
 	tw.Flush()
-	b.WriteString("\n* the answer differs from that of the kernel above\n")
+	b.WriteString("\n* the answer, or the rule behind it, differs from that of the kernel above\n")
 }

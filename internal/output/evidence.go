@@ -160,6 +160,11 @@ func (t *Text) appendEvidence(dst []byte, r *decode.Record) []byte {
 			dst = append(append(dst, ' '), f.name...)
 		}
 	}
+	for i := range decode.Facts {
+		if f := &decode.Facts[i]; f.Group == decode.FactOfCreator && r.FactsKnown.Has(f.Fact) && r.Facts.Has(f.Fact) {
+			dst = append(append(dst, ' '), f.Name...)
+		}
+	}
 	dst = t.appendLimits(dst, r)
 	dst = t.endLine(dst, start, true)
 	if t.opts.Color {

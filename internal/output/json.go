@@ -71,7 +71,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 	if r.Failed() {
 		j.appendError(&o, r, &reason, known)
 	}
-	appendLayer(&o, r)
+	appendLayer(&o, r, &reason)
 	if j.Fallback != nil {
 		appendFallback(&o, j.Fallback())
 	}
@@ -249,12 +249,12 @@ func (j *JSON) appendError(o *object, r *decode.Record, reason *decode.Reason, k
 	o.buf = appendJSONString(o.buf, j.reasons.sentence(r, reason))
 }
 
-func appendLayer(o *object, r *decode.Record) {
+func appendLayer(o *object, r *decode.Record, reason *decode.Reason) {
 	if r.Layer > decode.LayerNone {
 		o.text("layer", r.Layer.String())
 	}
 	if r.Have&decode.HaveStages != 0 {
-		appendStages(o, r)
+		appendStages(o, r, reason)
 	}
 }
 

@@ -26,14 +26,24 @@ func eachStage(r *decode.Record, f func(s decode.Stage, ns uint64)) {
 	}
 }
 
+// failedIn are the first and the last stage in which an attempt can have failed: that of the
+// reason, if there is no doubt about it.
+func failedIn(r *decode.Record, reason *decode.Reason) (first, last decode.Stage, ok bool) {
+	first, last, ok = r.FailedStages()
+	if rule := reason.Rule; ok && reason.Certainty == decode.Certain && first <= rule.Stage && rule.Stage <= last {
+		return rule.Stage, rule.Stage, true
+	}
+	return first, last, ok
+}
+
 // appendStages adds in which stages an attempt can have failed, the label that it left by
 // where there is but one, and the time that the stages took.
-func appendStages(o *object, r *decode.Record) {
-	if first, last, ok := r.FailedStages(); ok {
+func appendStages(o *object, r *decode.Record, reason *decode.Reason) {
+	if first, last, ok := failedIn(r, reason); ok {
 		o.child("stage")
 		o.text("first", first.String())
 		o.text("last", last.String())
-		if label := decode.StageTable[first].Label; first == last && label != "" {
+		if label := decode.LeftBy(first, last); label != "" {
 			o.text("label", label)
 		}
 		o.close()
@@ -49,7 +59,7 @@ func (t *Text) appendStages(dst []byte, r *decode.Record) []byte {
 	at := len(dst)
 	dst = append(dst, "    stages:"...)
 	times := t.opts.Stages || t.opts.Verbose
-	first, last, ok := r.FailedStages()
+	first, last, ok := failedIn(r, &t.reason)
 	if !times && (!ok || r.Restarted()) {
 		return dst[:at]
 	}
@@ -57,7 +67,8 @@ func (t *Text) appendStages(dst []byte, r *decode.Record) []byte {
 		dst = append(append(dst, " failed in "...), first.String()...)
 		if first != last {
 			dst = append(append(dst, " to "...), last.String()...)
-		} else if label := decode.StageTable[first].Label; label != "" {
+		}
+		if label := decode.LeftBy(first, last); label != "" {
 			dst = append(append(dst, ", left by "...), label...)
 		}
 		if times && r.Progress.At != (decode.Progress{}).At {
