@@ -120,6 +120,7 @@ int cgroup_file(void);
 int removed_cgroup(void);
 int others_cgroup(void);
 int inner_cgroup(void);
+int uncounted_cgroup(void);
 int invalid_cgroup(void);
 int other_domain(void);
 void remove_cgroups(pid_t pid);

@@ -357,6 +357,7 @@ static const struct reason_case reason_cases[] = {
      {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},
      EACCES},
     {"into-cgroup-busy", inner_cgroup, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD}, EBUSY},
+    {"pids-limit", uncounted_cgroup, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD}, EAGAIN},
     {"into-cgroup-invalid-domain",
      invalid_cgroup,
      {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD},

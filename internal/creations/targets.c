@@ -65,6 +65,17 @@ int inner_cgroup(void)
 	return write_file(cgroup_path(getpid(), "/cgroup.subtree_control"), "+memory");
 }
 
+/* A cgroup without the pids controller: the tasks in it are counted, and refused, above. */
+int uncounted_cgroup(void)
+{
+	if (mkdir(cgroup_path(getpid(), ""), 0755) ||
+	    write_file(cgroup_path(getpid(), "/../cgroup.subtree_control"), "+pids") ||
+	    write_file(cgroup_path(getpid(), "/pids.max"), "0") ||
+	    mkdir(cgroup_path(getpid(), "/uncounted"), 0755))
+		return -1;
+	return open_target("/uncounted");
+}
+
 int invalid_cgroup(void)
 {
 	return threaded_domain() || open_target("/invalid");
@@ -79,5 +90,6 @@ void remove_cgroups(pid_t pid)
 {
 	rmdir(cgroup_path(pid, "/threaded"));
 	rmdir(cgroup_path(pid, "/invalid"));
+	rmdir(cgroup_path(pid, "/uncounted"));
 	rmdir(cgroup_path(pid, ""));
 }
