@@ -39,6 +39,7 @@ var observations = []observation{
 	{"pidfd-no-fd", KnownFiles, appendNoFD, nil},
 	{"newpid-depth", KnownPidns, appendPidDepth, nil},
 	{"userns-depth", KnownCreator, appendUserDepth, nil},
+	{"seccomp-denied", KnownCreator, appendSeccomp, nil},
 }
 
 func observationOf(rule *Rule, r *Record) *observation {
@@ -260,6 +261,14 @@ func appendPidDepth(dst []byte, r *Record, _ *ReasonContext) []byte {
 func appendUserDepth(dst []byte, r *Record, _ *ReasonContext) []byte {
 	dst = strconv.AppendUint(append(dst, "the creator is already "...), uint64(r.Evidence.UserLevel), 10)
 	return append(dst, " user namespaces deep, and 33 is all there can be"...)
+}
+
+// appendSeccomp says that it was a filter of the task's own, which it has set or inherited.
+func appendSeccomp(dst []byte, r *Record, _ *ReasonContext) []byte {
+	if r.Evidence.SeccompMode != seccompFilter {
+		return dst
+	}
+	return append(dst, "a seccomp filter that the task has (mode 2, filter) refused the call before the kernel looked at it"...)
 }
 
 // nearMemory is how many pages from its limit a memory cgroup may be named as a likely
