@@ -165,6 +165,9 @@ func (t *Text) appendEvidence(dst []byte, r *decode.Record) []byte {
 			dst = append(append(dst, ' '), f.Name...)
 		}
 	}
+	if e.Known&decode.KnownSender != 0 {
+		dst = appendFrom(decode.AppendSignal(append(dst, "; "...), int(e.SenderSignal)), e)
+	}
 	dst = t.appendLimits(dst, r)
 	dst = t.endLine(dst, start, true)
 	if t.opts.Color {

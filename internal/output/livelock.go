@@ -53,12 +53,7 @@ func appendLivelock(dst []byte, l *history.Livelock) []byte {
 		dst = append(dst, separators[min(i, 1)]...)
 		dst = decode.AppendSignal(dst, bits.TrailingZeros64(set)+1)
 	}
-	if by, isProcess := sender(&r.Evidence); isProcess {
-		dst = strconv.AppendInt(append(dst, " from process "...), int64(r.Evidence.SenderPid), 10)
-		dst = strconv.AppendUint(append(dst, " of uid "...), uint64(r.Evidence.SenderUID), 10)
-	} else if by != "" {
-		dst = append(append(dst, " from the "...), by...)
-	}
+	dst = appendFrom(dst, &r.Evidence)
 	switch {
 	case l.EndUnseen:
 		return append(dst, "; how it ended is not seen where only failures are traced"...)
@@ -111,6 +106,19 @@ func (j *JSON) Livelock(l *history.Livelock) error {
 	o.close()
 	j.buf = append(o.buf, '\n')
 	return nil
+}
+
+// appendFrom writes " from process 77 of uid 1000", if that is known.
+func appendFrom(dst []byte, e *decode.Evidence) []byte {
+	by, isProcess := sender(e)
+	switch {
+	case isProcess:
+		dst = strconv.AppendInt(append(dst, " from process "...), int64(e.SenderPid), 10)
+		return strconv.AppendUint(append(dst, " of uid "...), uint64(e.SenderUID), 10)
+	case by != "":
+		return append(append(dst, " from the "...), by...)
+	}
+	return dst
 }
 
 // appendSender adds who sent the signal, if that is known.

@@ -80,6 +80,15 @@ func TestReasonText(t *testing.T) {
 		}), false, []string{"SYSVSEM|NEWIPC", "CLONE_SYSVSEM shares semaphore operations"}},
 		"a number of a filter's": {with(func(r *decode.Record) { r.Layer, r.Result = decode.LayerSeccomp, -513 }), false,
 			[]string{"✗ ERESTARTNOINTR", "filter"}},
+		"a count that is below its limit by now": {with(func(r *decode.Record) { r.Evidence.PidsCount = 19 }), false,
+			[]string{"pids.max of /ci probably reached: a moment later 19 of 20 (creator in /ci/job-7)"}},
+		"who the creator is, and who sent it a signal": {with(func(r *decode.Record) {
+			e := &r.Evidence
+			e.Known |= decode.KnownSender
+			e.SenderSignal, e.SenderPid, e.SenderUID = 10, 77, 1000
+			r.FactsKnown = 1<<decode.FactCreatorNSInit | 1<<decode.FactCreatorForeignPidNS
+			r.Facts = 1 << decode.FactCreatorNSInit
+		}), true, []string{" ns_init; SIGUSR1 from process 77 of uid 1000 nproc="}},
 		"a number that is none": {decode.Record{Result: -300, Have: decode.HaveFlags}, false, []string{"✗ errno 300"}},
 	} {
 		t.Run(name, func(t *testing.T) {
