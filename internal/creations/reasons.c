@@ -231,6 +231,12 @@ static int filtered(void)
 	return refuse_call(SYS_clone3, ENOSYS);
 }
 
+/* As the profile of a sandbox, which lets none of its tasks make others. */
+static int forbidden(void)
+{
+	return refuse_call(SYS_clone3, EPERM);
+}
+
 #define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM)
 
 static const int busy = 1, outside = -1, any[2] = {12345, 12345};
@@ -370,6 +376,7 @@ static const struct reason_case reason_cases[] = {
     {"tls-range", NULL, {SYS_clone, CLONE_SETTLS, SIGCHLD, .tls = 1ULL << 63}, EPERM},
 #endif
     {"seccomp-denied", filtered, {SYS_clone3, CLONE_FS, SIGCHLD}, ENOSYS},
+    {"seccomp-denied", forbidden, {SYS_clone3, CLONE_FS, SIGCHLD}, EPERM},
 };
 
 int run_reasons(void)
