@@ -3,17 +3,37 @@
 package testkit
 
 import (
+	"errors"
 	"os"
+	"os/exec"
+	"sync"
 	"testing"
 )
 
-// NeedRoot skips a test that really traces, or changes the machine, when this is not root.
+// NeedRoot skips a test that really traces, or changes the machine, when this is not root, or
+// when the kernel has nothing of the plan that the matrix asks for.
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs: root: it traces the machine or changes it")
 	}
+	if lacksPlan() {
+		t.Skip("needs: the plan: nothing of it works on this kernel")
+	}
 }
+
+// lacksPlan says whether a trace by the plan that the matrix asks for ends with the status
+// that means so. It is asked once: in a guest a start takes seconds.
+var lacksPlan = sync.OnceValue(func() bool {
+	const kernelCannot = 5 // README, exit status
+	plan := os.Getenv("FORKTRACE_PLAN")
+	if !InGuest() || plan == "" || plan == "auto" {
+		return false
+	}
+	var exit *exec.ExitError
+	err := exec.Command(os.Getenv("FORKTRACE_BIN"), "trace", "--plan", plan, "-d", "10ms", "-o", os.DevNull).Run()
+	return errors.As(err, &exit) && exit.ExitCode() == kernelCannot
+})
 
 // NeedGuest skips a test that changes the whole machine anywhere but in a guest.
 func NeedGuest(t testing.TB) {
