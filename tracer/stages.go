@@ -95,6 +95,9 @@ func attachStagesAtOnce(p *ebpf.Program) (*stageLinks, error) {
 	}
 	var all stageLinks
 	all.add(l, there...)
+	if all.markers == 0 {
+		return nil, errors.Join(errNothingHooked, all.Close())
+	}
 	return &all, nil
 }
 

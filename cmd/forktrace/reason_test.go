@@ -169,7 +169,7 @@ func checkReason(t *testing.T, c *reasonCase, events []testkit.Event) {
 			t.Error("no reason")
 		case e.Reason.Certainty == "unknown" && slices.Contains(e.Reason.Candidates, c.Reason):
 			// a filter's EPERM is told from a module's by the layer, where that is seen
-			if slices.Contains(ambiguousReasons, c.Reason) || c.Reason == "seccomp-denied" && e.Layer == nil {
+			if slices.Contains(ambiguousReasons, c.Reason) || c.Reason == "seccomp-denied" && c.Want == -int64(decode.EPERM) && e.Layer == nil {
 				return
 			}
 			t.Errorf("not told from others: %v", e.Reason.Candidates)

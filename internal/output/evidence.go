@@ -54,7 +54,7 @@ var evidenceFields = []evidenceField{
 	{"fullest_pid_ns_max", decode.KnownFullest, func(e *decode.Evidence) uint64 { return uint64(e.FullestMax) }, 0, true},
 	{"threads", decode.KnownThreads, func(e *decode.Evidence) uint64 { return uint64(e.Threads) }, 0, false},
 	{"threads_max", decode.KnownThreads, func(e *decode.Evidence) uint64 { return uint64(e.ThreadsMax) }, 0, false},
-	{"committed_pages", decode.KnownCommitted, func(e *decode.Evidence) uint64 { return uint64(e.Committed) }, 0, false},
+	{"committed_pages", decode.KnownCommitted, func(e *decode.Evidence) uint64 { return uint64(max(e.Committed, 0)) }, 0, false},
 	{"commit_limit_pages", decode.KnownCommitLimit, func(e *decode.Evidence) uint64 { return e.CommitLimit }, 0, false},
 	{"overcommit_memory", decode.KnownCommitted, func(e *decode.Evidence) uint64 { return e.Overcommit }, 0, false},
 	{"user_ns_level", decode.KnownCreator, func(e *decode.Evidence) uint64 { return uint64(e.UserLevel) }, 0, false},
