@@ -213,7 +213,7 @@ func (k *kernelSide) missed() uint64 {
 	n, hasEntry := uint64(0), false
 	for i, a := range k.working() {
 		hasEntry = hasEntry || a.Need == NeedRequest
-		if a.Hook.Symbol != "copy_process" && !slices.Contains(stageNeeds, a.Need) {
+		if a.Hook.Symbol != "copy_process" && !isStageNeed(a.Need) {
 			n += missedBy(k.links[i], k.programs[i])
 		}
 	}

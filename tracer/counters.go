@@ -46,8 +46,17 @@ type Totals struct {
 
 // Totals reads the counters.
 func (t *Tracer) Totals() (Totals, error) {
+	sum, err := t.kernel.totals()
+	if t.settled {
+		sum.Missed = t.missed
+	}
+	return sum, err
+}
+
+// totals reads the counters, Missed as far as the programs count it.
+func (k *kernelSide) totals() (Totals, error) {
 	var perCPU []bpfCpuCounters
-	if err := t.kernel.maps["counters"].Lookup(uint32(0), &perCPU); err != nil {
+	if err := k.maps["counters"].Lookup(uint32(0), &perCPU); err != nil {
 		return Totals{}, fmt.Errorf("reading counters: %w", err)
 	}
 	var sum Totals
@@ -61,9 +70,6 @@ func (t *Tracer) Totals() (Totals, error) {
 		sum.TreeFull += c.TreeFull
 		sum.ResumedLost += c.ResumedLost
 		sum.Missed += c.Missed
-	}
-	if t.settled {
-		sum.Missed = t.missed
 	}
 	return sum, nil
 }

@@ -37,14 +37,18 @@ const (
 // takes some microseconds longer.
 type StagesOf uint8
 
+// BusyRate is the rate of creations, a second, from which on the hooks of the stages are not
+// kept for failures that may come: they took some three thousandths of a processor.
+const BusyRate = 1000
+
 // The choices.
 const (
 	StagesOfNone StagesOf = iota
-	// StagesAfterFailure hooks the functions when a creation has failed, and until none has
-	// failed for a minute: the first failure tells no stage.
-	StagesAfterFailure
-	StagesOfFailures // hooks them at once; only failures tell
-	StagesOfAll      // hooks them at once; successes tell too, and the hooks are measured
+	// StagesSparing hooks the functions, and takes the hooks off while the machine makes more
+	// than [BusyRate] creations a second and none has failed for a minute.
+	StagesSparing
+	StagesOfFailures // keeps them hooked; only failures tell
+	StagesOfAll      // keeps them hooked; successes tell too, and the hooks are measured
 )
 
 // Options says what to trace. Its zero value traces everything.
@@ -88,10 +92,14 @@ type Options struct {
 	Immediate bool
 
 	census *CensusOptions // count instead of recording; see [NewCensus]
-	// quiet is for how long no creation must have failed until StagesAfterFailure takes its
-	// hooks off; 0 is a minute.
+	// With StagesSparing: the rate above which hooks come off, 0 is BusyRate; and for how long
+	// no creation must have failed before, and the rate have been lower until they are put on
+	// again, 0 is a minute.
+	busy  float64
 	quiet time.Duration
 }
+
+func (o *Options) busyRate() float64 { return cmp.Or(o.busy, BusyRate) }
 
 // quietTime is quiet as it applies.
 func (o *Options) quietTime() time.Duration { return cmp.Or(o.quiet, time.Minute) }

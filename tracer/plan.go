@@ -48,7 +48,7 @@ func (o *Options) needs() []Need {
 		return append(n, NeedRequest, NeedEnds, NeedExecs, NeedExisting)
 	}
 	n = append(n, NeedRequest)
-	if o.Stages >= StagesOfFailures {
+	if o.Stages != StagesOfNone {
 		n = append(n, stageNeeds...)
 	}
 	return n
@@ -82,7 +82,6 @@ type kernelSide struct {
 	links      closers
 	programs   []*ebpf.Program // of the attached hooks, for what they missed
 	held       closers
-	watch      *failureWatch // nil unless stages are followed after a failure
 }
 
 // served is a need with the hook that was attached for it.
@@ -116,9 +115,6 @@ func (k *kernelSide) attachAll(o *Options) error {
 	}
 	if err := errors.Join(err, createdErr); err != nil {
 		return err
-	}
-	if o.Stages == StagesAfterFailure {
-		k.watch = k.watchFailures(o)
 	}
 	return k.arm()
 }
@@ -314,7 +310,6 @@ func (k *kernelSide) mechanism(h *Hook) error {
 
 // detach ends all programs; the maps stay readable.
 func (k *kernelSide) detach() error {
-	k.watch.end()
 	err := k.links.Close()
 	k.links = nil
 	if err != nil {

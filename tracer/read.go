@@ -130,7 +130,7 @@ func (t *Tracer) handle(h Handler, sample []byte, rec *decode.Record) error {
 		}
 	}
 	if rec.Layer == decode.LayerCopyProcess && !rec.Restarted() {
-		t.kernel.watch.saw()
+		t.watch.saw()
 	}
 	return h.Creation(rec)
 }

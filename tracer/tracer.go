@@ -21,7 +21,8 @@ type Tracer struct {
 	gap      span // creations that the kernel counted until the end and we did not
 	forksErr error
 	missed   uint64
-	settled  bool // missed is final
+	settled  bool        // missed is final
+	watch    *stageWatch // nil where the hooks of the stages stay as they are
 	loss     lossMeter
 	began    time.Time
 	ended    time.Time
@@ -58,6 +59,9 @@ func (t *Tracer) start(o *Options) error {
 		return err
 	}
 	t.base, t.baseErr = t.uncounted()
+	if o.Stages == StagesSparing && t.kernel.serves(NeedStages) {
+		t.watch = t.kernel.watchStages(o)
+	}
 	t.began = time.Now()
 	return nil
 }
@@ -95,10 +99,16 @@ func (t *Tracer) Launch(start func() (pid int, err error)) (int, error) {
 }
 
 // Detach ends the recording. What is in the buffer can still be read, and so can the totals.
-func (t *Tracer) Detach() error { return t.kernel.detach() }
+func (t *Tracer) Detach() error {
+	t.watch.end()
+	return t.kernel.detach()
+}
 
 // Close detaches and releases everything. It must not be called while Read runs.
-func (t *Tracer) Close() error { return t.kernel.close() }
+func (t *Tracer) Close() error {
+	t.watch.end()
+	return t.kernel.close()
+}
 
 // readInterval is how long a record can wait for a reader that was not woken.
 const readInterval = 100 * time.Millisecond

@@ -5,6 +5,7 @@ package tracer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -13,17 +14,30 @@ import (
 // stageNeeds are what failures are explained by from inside copy_process.
 var stageNeeds = []Need{NeedStages, NeedOver}
 
-// failureWatch hooks the stages when creations fail, and takes the hooks, which every
-// creation pays for, off when none has failed for a while. The reader must not wait for
-// that: a goroutine does it.
-type failureWatch struct {
+// rateInterval is for how long creations are counted to know their rate.
+const rateInterval = 2 * time.Second
+
+// stageWatch takes the hooks of the stages, which every creation pays for, off while the
+// machine makes many creations and none fails, and puts them on again. The reader must not
+// wait for that: a goroutine does it, until it ends or the hooks cannot be put on any more.
+type stageWatch struct {
+	kernel *kernelSide
+	busy   float64 // creations a second
+	quiet  time.Duration
+
+	on          bool
+	lastFailure time.Time
+	lastBusy    time.Time
+	counted     uint64 // creations of the machine when the rate was known last
+	countedAt   time.Time
+
 	failed chan struct{} // room for one
 	stop   chan struct{}
 	ended  chan struct{}
 }
 
 // saw says that a creation has failed inside copy_process.
-func (w *failureWatch) saw() {
+func (w *stageWatch) saw() {
 	if w == nil {
 		return
 	}
@@ -33,8 +47,8 @@ func (w *failureWatch) saw() {
 	}
 }
 
-// end ends the watch, and with it the hooks.
-func (w *failureWatch) end() {
+// end ends the watch, and leaves the hooks as they are.
+func (w *stageWatch) end() {
 	if w == nil {
 		return
 	}
@@ -46,75 +60,96 @@ func (w *failureWatch) end() {
 	<-w.ended
 }
 
-// watchFailures begins to wait for failures.
-func (k *kernelSide) watchFailures(o *Options) *failureWatch {
-	w := &failureWatch{failed: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{})}
-	go func() {
-		defer close(w.ended)
-		for w.next(nil) {
-			hooks, err := k.hookStages(o)
-			if err != nil { // most likely for good: to try again costs little where nothing can be hooked
-				w.pause(o.quietTime())
-				continue
-			}
-			for more := true; more; {
-				timer := time.NewTimer(o.quietTime())
-				more = w.next(timer.C)
-				timer.Stop()
-			}
-			_ = k.unhookStages(hooks) // a hook that is left costs time and tells nothing
-		}
-	}()
+// watchStages begins to watch the hooks, which are on.
+func (k *kernelSide) watchStages(o *Options) *stageWatch {
+	w := &stageWatch{
+		kernel: k, busy: o.busyRate(), quiet: o.quietTime(), on: true, countedAt: time.Now(),
+		failed: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	go w.run()
 	return w
 }
 
-// next waits for a failure; false says that the watch, or the time, ended before.
-func (w *failureWatch) next(timeout <-chan time.Time) bool {
-	select {
-	case <-w.failed:
-		return true
-	case <-timeout:
-	case <-w.stop:
-	}
-	return false
-}
-
-// pause lets time pass, or the watch end.
-func (w *failureWatch) pause(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-w.stop:
-	}
-}
-
-// hookStages serves the needs of the stages beside a running trace.
-func (k *kernelSide) hookStages(o *Options) (closers, error) {
-	var all closers
-	for _, need := range stageNeeds {
-		s, err := k.serve(o, need)
-		if err == nil && s.Hook == nil && need == NeedStages {
-			err = fmt.Errorf("%s: %w", need, errNothingHooked)
+func (w *stageWatch) run() {
+	defer close(w.ended)
+	tick := time.NewTicker(min(rateInterval, w.quiet))
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case <-w.stop:
+			return
+		case <-w.failed:
+			w.lastFailure = time.Now()
+			err = w.set(true)
+		case <-tick.C:
+			err = w.look()
 		}
+		if err != nil { // failures tell no stage any more, as where there are no hooks
+			return
+		}
+	}
+}
+
+// look compares the rate of creations.
+func (w *stageWatch) look() error {
+	totals, err := w.kernel.totals()
+	if err != nil {
+		return err
+	}
+	n, now := totals.Seen.Created, time.Now()
+	busy := float64(n-w.counted) > w.busy*now.Sub(w.countedAt).Seconds()
+	w.counted, w.countedAt = n, now
+	if busy {
+		w.lastBusy = now
+	}
+	if now.Sub(w.lastFailure) > w.quiet && (busy || now.Sub(w.lastBusy) > w.quiet) {
+		return w.set(!busy)
+	}
+	return nil
+}
+
+// set puts the hooks on or takes them off.
+func (w *stageWatch) set(on bool) error {
+	if w.on == on {
+		return nil
+	}
+	w.on = on
+	if on {
+		return w.kernel.hookStages()
+	}
+	return w.kernel.unhookStages()
+}
+
+// hookStages attaches the programs of the stages again.
+func (k *kernelSide) hookStages() error {
+	for i, a := range k.working() {
+		if !isStageNeed(a.Need) {
+			continue
+		}
+		link, err := a.Hook.attach.attach(k.programs[i], a.Hook.Symbol)
 		if err != nil {
-			return nil, errors.Join(err, all.Close())
+			return fmt.Errorf("attaching program %s again: %w", a.Hook.Program, plain(err))
 		}
-		if s.Hook != nil {
-			all = append(all, s.link, s.program)
-		}
+		k.links[i] = link
 	}
-	if err := errors.Join(k.forgetProgress(), k.tellMarkers(all)); err != nil {
-		return nil, errors.Join(err, all.Close())
-	}
-	return all, nil
+	return errors.Join(k.forgetProgress(), k.tellMarkers(k.links))
 }
 
-// unhookStages takes the hooks off. No program may take creations that are under way for
-// ones that were seen from their beginning.
-func (k *kernelSide) unhookStages(hooks closers) error {
+// unhookStages detaches them. No program may take creations that are under way for ones
+// that were seen from their beginning.
+func (k *kernelSide) unhookStages() error {
+	var hooks closers
+	for i, a := range k.working() {
+		if isStageNeed(a.Need) {
+			hooks = append(hooks, k.links[i])
+			k.links[i] = closers{}
+		}
+	}
 	return errors.Join(k.variables["markers"].Set(uint32(0)), hooks.Close())
 }
+
+func isStageNeed(n Need) bool { return slices.Contains(stageNeeds, n) }
 
 // forgetProgress removes what creations have left behind that were under way when hooks were
 // taken off: of the next ones of these tasks it would tell what is not so.

@@ -5,7 +5,9 @@ package tracer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 	"github.com/forktrace/forktrace/internal/testkit"
 )
 
-// stageSeeker ends the reading at a failure of ours that tells its stage.
+// stageSeeker counts failures of ours until one tells its stage.
 type stageSeeker struct {
 	without, with int
 }
@@ -47,29 +49,41 @@ func (h *stageSeeker) Idle() (bool, error) {
 	return true, nil
 }
 
-// TestStagesWhileFailing: the stages are hooked when a creation has failed, unhooked when
-// none has failed for a while, and hooked again.
-func TestStagesWhileFailing(t *testing.T) {
-	testkit.NeedRoot(t)
-	side, err := openKernelSide(&Options{Plan: Plan(os.Getenv("FORKTRACE_PLAN")), Stages: StagesOfFailures})
-	if err != nil {
+// hooked says whether the stages are hooked.
+func hooked(t *testing.T, tr *Tracer) bool {
+	t.Helper()
+	var markers uint32
+	if err := tr.kernel.variables["markers"].Get(&markers); err != nil {
 		t.Fatal(err)
 	}
-	s, err := side.serve(side.options, NeedStages)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Hook != nil {
-		err = errors.Join(s.link.Close(), s.program.Close())
-	}
-	if err := errors.Join(err, side.close()); err != nil {
-		t.Fatal(err)
-	}
-	if s.Hook == nil {
-		t.Skip("needs: stages: functions inside copy_process cannot be hooked")
-	}
+	return markers != 0
+}
 
-	tr, err := New(Options{Plan: Plan(os.Getenv("FORKTRACE_PLAN")), Stages: StagesAfterFailure, quiet: time.Second})
+// wantHooked waits until the stages are hooked, or are not; meanwhile it creates processes
+// if the machine is to be busy.
+func wantHooked(t *testing.T, tr *Tracer, want, busy bool) {
+	t.Helper()
+	testkit.Eventually(t, fmt.Sprintf("hooked to be %v", want), func() error {
+		for i := 0; busy && i < 5; i++ {
+			if err := exec.Command("/bin/true").Run(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if hooked(t, tr) != want {
+			return fmt.Errorf("it is not")
+		}
+		return nil
+	})
+}
+
+// TestStagesSparing: from the start failures tell their stage; while the machine makes many
+// creations and none fails the hooks are off, and on again when one has failed, or when it
+// is calm.
+func TestStagesSparing(t *testing.T) {
+	testkit.NeedRoot(t)
+	tr, err := New(Options{
+		Plan: Plan(os.Getenv("FORKTRACE_PLAN")), Stages: StagesSparing, busy: 2, quiet: 2 * time.Second,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,25 +92,32 @@ func TestStagesWhileFailing(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	if !tr.kernel.serves(NeedStages) {
+		t.Skip("needs: stages: functions inside copy_process cannot be hooked")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	for range 2 {
-		var h stageSeeker
+	seek := func() (h stageSeeker) {
+		t.Helper()
 		if err := tr.readLive(ctx, &h); err != nil {
 			t.Fatal(err)
 		}
-		if h.without == 0 || h.with == 0 {
-			t.Fatalf("%d failures without a stage and %d with one, want some of both", h.without, h.with)
+		if h.with == 0 {
+			t.Fatalf("no failure with a stage: %+v", h)
 		}
-		testkit.Eventually(t, "the hooks to be taken off", func() error {
-			var markers uint32
-			if err := tr.kernel.variables["markers"].Get(&markers); err != nil {
-				t.Fatal(err)
-			}
-			if markers != 0 {
-				return errors.New("still hooked")
-			}
-			return nil
-		})
+		return h
+	}
+
+	if h := seek(); h.without != 0 {
+		t.Errorf("the first failures tell no stage: %+v", h)
+	}
+	wantHooked(t, tr, false, true)
+	if h := seek(); h.without == 0 {
+		t.Errorf("a failure tells its stage while nothing is hooked: %+v", h)
+	}
+	wantHooked(t, tr, false, true)
+	wantHooked(t, tr, true, false)
+	if h := seek(); h.without != 0 {
+		t.Errorf("failures on a calm machine tell no stage: %+v", h)
 	}
 }

@@ -129,9 +129,9 @@ func (o *traceOptions) check() (*tracing, error) {
 	return t, nil
 }
 
-// stagesOf says for which creations functions inside copy_process are hooked: at once where
-// failures are what is looked for, or one command's; of the machine when one has failed, as
-// every creation pays for it.
+// stagesOf says for which creations functions inside copy_process are hooked, and how long:
+// always where failures are what is looked for, or one command's; of the machine not while it
+// makes many and none fails, as every creation pays for it.
 func (o *traceOptions) stagesOf() tracer.StagesOf {
 	switch {
 	case o.stages:
@@ -141,7 +141,7 @@ func (o *traceOptions) stagesOf() tracer.StagesOf {
 	case o.failedOnly || o.errnos != nil || o.command != nil:
 		return tracer.StagesOfFailures
 	}
-	return tracer.StagesAfterFailure
+	return tracer.StagesSparing
 }
 
 func (o *traceOptions) checkChoices(*tracing) error {
