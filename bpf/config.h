@@ -43,13 +43,22 @@ const volatile __u64 nr_threads_at;
 const volatile __u64 max_threads_at;
 
 /*
- * Where it counts the memory that it has promised, the sysctls vm.overcommit_memory and
- * vm.overcommit_kbytes (mm/util.c), and its pages of swap (mm/swapfile.c); 0: not known.
+ * Where it counts the memory that it has promised, and the sysctls vm.overcommit_memory,
+ * overcommit_kbytes and overcommit_ratio are (mm/util.c); 0: not known.
  */
 const volatile __u64 committed_at;
 const volatile __u64 overcommit_at;
 const volatile __u64 overcommit_kbytes_at;
+const volatile __u64 overcommit_ratio_at;
+
+/* Where it counts its pages, those of swap (mm/swapfile.c) and its pools of huge ones (mm/hugetlb.c). */
+const volatile __u64 total_ram_at;
 const volatile __u64 total_swap_at;
+const volatile __u64 hstates_at;
+const volatile __u64 hstates_max_at;
+
+/* Where the sysctl fs.nr_open is (fs/file.c); 0: not known. */
+const volatile __u64 nr_open_at;
 
 /* Up to 6.13: where the pid_max of all pid namespaces is (kernel/pid.c); 0: not known. */
 const volatile __u64 pid_max_at;

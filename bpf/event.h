@@ -147,7 +147,8 @@ enum evidence_known {
 	KNOWN_THREADS = 1 << 20,       /* threads, threads_max */
 	KNOWN_FULLEST = 1 << 21,       /* fullest_*: all pid namespaces above were looked at */
 	KNOWN_COMMITTED = 1 << 22,     /* committed, overcommit */
-	KNOWN_COMMIT_LIMIT = 1 << 23,  /* commit_limit: set by hand, not a share of the memory */
+	KNOWN_COMMIT_LIMIT = 1 << 23,  /* commit_limit */
+	KNOWN_NR_OPEN = 1 << 24,       /* nr_open */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -260,6 +261,7 @@ struct evidence {
 	__s64 committed;    /* pages of memory that are promised: the count that the kernel compares */
 	__u64 overcommit;   /* the sysctl vm.overcommit_memory */
 	__u64 commit_limit; /* pages that may be promised where that is 2 */
+	__u64 nr_open;	    /* the sysctl fs.nr_open */
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
@@ -364,13 +366,13 @@ struct event {
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 360
-#define EVENT_FAILURE 1000
+#define EVENT_FAILURE 1008
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 1144, "wire size");
+_Static_assert(sizeof(struct event) == 1152, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

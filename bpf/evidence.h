@@ -290,26 +290,73 @@ static __always_inline void evidence_threads(struct evidence *v)
 		v->known |= KNOWN_THREADS;
 }
 
-/* The memory that the machine has promised, and may (mm/util.c: __vm_enough_memory, vm_commit_limit). */
-static __always_inline void evidence_committed(struct evidence *v)
+/* A variable of the kernel's, by its address; false: it could not be read. */
+#define READ_AT(into, at) ((at) && !bpf_probe_read_kernel(&(into), sizeof(into), (void *)(at)))
+
+#define HSTATES 4 /* sizes of huge pages that are looked at: HUGE_MAX_HSTATE of arm64, x86 has 2 */
+
+/* How many pages are in the pools of huge pages (mm/hugetlb.c: hugetlb_total_pages); false: not known. */
+static __always_inline bool huge_pages(__u64 *pages)
+{
+	__s32 n;
+
+	*pages = 0;
+	if (!bpf_core_type_exists(struct hstate))
+		return true;
+	if (!hstates_at || !READ_AT(n, hstates_max_at))
+		return false;
+	for (int i = 0; i < HSTATES; i++) {
+		struct hstate *h = (void *)(hstates_at + i * bpf_core_type_size(struct hstate));
+
+		if (i < n)
+			*pages += KREAD(h, nr_huge_pages) << (KREAD(h, order) & 63);
+	}
+	return n <= HSTATES;
+}
+
+/* How many pages may be promised (mm/util.c: vm_commit_limit). */
+static __always_inline void evidence_commit_limit(struct evidence *v)
+{
+	__u64 kbytes, ram, huge, swap, limit;
+	__s32 ratio;
+
+	if (!READ_AT(kbytes, overcommit_kbytes_at) || !READ_AT(swap, total_swap_at))
+		return;
+	if (kbytes) {
+		limit = kbytes / (page_size / 1024);
+	} else {
+		if (!READ_AT(ratio, overcommit_ratio_at) || !READ_AT(ram, total_ram_at) || !huge_pages(&huge))
+			return;
+		limit = (ram - huge) * ratio / 100;
+	}
+	v->commit_limit = limit + swap;
+	v->known |= KNOWN_COMMIT_LIMIT;
+}
+
+/* The memory that the machine has promised, and may (mm/util.c: __vm_enough_memory). */
+READER evidence_committed(struct evidence *v)
 {
 	__u64 count = committed_at + bpf_core_field_offset(struct percpu_counter, count);
-	__u64 kbytes = 0, swap;
 	__s32 overcommit;
 
-	if (!committed_at || !overcommit_at)
-		return;
-	if (!bpf_probe_read_kernel(&v->committed, sizeof(v->committed), (void *)count) &&
-	    !bpf_probe_read_kernel(&overcommit, sizeof(overcommit), (void *)overcommit_at)) {
+	if (!v || !committed_at)
+		return 0;
+	if (READ_AT(v->committed, count) && READ_AT(overcommit, overcommit_at)) {
 		v->overcommit = overcommit;
 		v->known |= KNOWN_COMMITTED;
 	}
-	if (!overcommit_kbytes_at || !total_swap_at)
-		return;
-	bpf_probe_read_kernel(&kbytes, sizeof(kbytes), (void *)overcommit_kbytes_at);
-	if (kbytes && !bpf_probe_read_kernel(&swap, sizeof(swap), (void *)total_swap_at)) {
-		v->commit_limit = kbytes / (page_size / 1024) + swap;
-		v->known |= KNOWN_COMMIT_LIMIT;
+	evidence_commit_limit(v);
+	return 0;
+}
+
+/* The sysctl fs.nr_open: so many descriptors a copied table can have. */
+static __always_inline void evidence_nr_open(struct evidence *v)
+{
+	__u32 nr_open;
+
+	if (READ_AT(nr_open, nr_open_at)) {
+		v->nr_open = nr_open;
+		v->known |= KNOWN_NR_OPEN;
 	}
 }
 
@@ -326,6 +373,7 @@ static __always_inline void read_evidence(struct event *e, struct task_struct *c
 	evidence_fullest(v, (__u64)c);
 	evidence_threads(v);
 	evidence_committed(v);
+	evidence_nr_open(v);
 	evidence_perf(v, (__u64)c);
 	evidence_chroot(v, (__u64)c);
 }

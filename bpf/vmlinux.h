@@ -442,6 +442,12 @@ struct percpu_counter {
 	s64 count;
 };
 
+/* include/linux/hugetlb.h, with CONFIG_HUGETLB_PAGE: the pool of one size of huge pages */
+struct hstate {
+	unsigned int order;
+	unsigned long nr_huge_pages;
+};
+
 /* include/trace/events/task.h, the classic tracepoint's record */
 struct trace_event_raw_task_newtask {
 	int pid;

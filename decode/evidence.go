@@ -33,6 +33,7 @@ const (
 	KnownFullest                        // Fullest*
 	KnownCommitted                      // Committed, Overcommit
 	KnownCommitLimit                    // CommitLimit
+	KnownNrOpen                         // NrOpen
 )
 
 const (
@@ -122,9 +123,9 @@ type Evidence struct {
 
 	Committed  int64  // pages of memory that the machine has promised, as the kernel compares them (KnownCommitted)
 	Overcommit uint64 // the sysctl vm.overcommit_memory
-	// CommitLimit is how many pages may be promised where Overcommit is 2: known if it is set
-	// by vm.overcommit_kbytes, not as a share of the memory (KnownCommitLimit).
+	// CommitLimit is how many pages may be promised where Overcommit is 2 (KnownCommitLimit).
 	CommitLimit uint64
+	NrOpen      uint64 // the sysctl fs.nr_open (KnownNrOpen)
 }
 
 // How many levels of limits are looked at (bpf/event.h).
@@ -217,6 +218,7 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.Committed = int64(le.Uint64(w[616:]))
 	e.Overcommit = le.Uint64(w[624:])
 	e.CommitLimit = le.Uint64(w[632:])
+	e.NrOpen = le.Uint64(w[640:])
 }
 
 func (e *Evidence) parseChains(w *[evidenceSize]byte) {

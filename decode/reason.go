@@ -82,7 +82,7 @@ type System struct {
 	TaskSize   uint64 // first address past user space
 	PidMax     uint32 // sysctl kernel.pid_max
 	MaxThreads uint64 // sysctl kernel.threads-max
-	NrOpen     uint64 // sysctl fs.nr_open
+	NrOpen     uint64 // sysctl fs.nr_open, at about the time of the failure
 	Threads    uint64 // tasks of the machine at about the time of the failure
 	// Memory that was promised about the time of the failure, and that may be, in KiB, and the
 	// sysctl vm.overcommit_memory: read for ENOMEM only. The limit holds where the latter is 2.

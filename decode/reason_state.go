@@ -191,7 +191,7 @@ func (s *State) setLimits(e *Evidence, sys *System) {
 	if threads, limit, near := e.threadCounts(sys); limit != 0 {
 		s.setLimit(CondMaxThreadsReached, threads, limit, near)
 	}
-	if e.Known&KnownFiles != 0 && sys.NrOpen != 0 && uint64(e.MaxFds) <= sys.NrOpen {
+	if e.Known&KnownFiles != 0 && uint64(e.MaxFds) <= e.nrOpen(sys) {
 		s.Set(CondFDAboveNrOpen, false)
 	}
 	if e.Known&KnownPerf != 0 && !e.PerfEvents {
@@ -237,6 +237,14 @@ func (e *Evidence) threadCounts(sys *System) (threads, limit, near uint64) {
 		return sys.Threads, sys.MaxThreads, nearThreads
 	}
 	return 0, 0, 0
+}
+
+// nrOpen is fs.nr_open at the failure, or else about that time; 0 is not known.
+func (e *Evidence) nrOpen(sys *System) uint64 {
+	if e.Known&KnownNrOpen != 0 {
+		return e.NrOpen
+	}
+	return sys.NrOpen
 }
 
 func (s *State) setPidns(e *Evidence, sys *System) {

@@ -20,18 +20,40 @@ type limitsAt struct {
 	Committed  uint64 // the count of promised pages, a struct percpu_counter (mm/util.c)
 	Overcommit uint64 // the sysctl vm.overcommit_memory
 	Kbytes     uint64 // the sysctl vm.overcommit_kbytes
+	Ratio      uint64 // the sysctl vm.overcommit_ratio
+	TotalRAM   uint64 // the count of pages of memory (mm/page_alloc.c; mm/show_mem.c)
 	TotalSwap  uint64 // the count of pages of swap (mm/swapfile.c)
+	Hstates    uint64 // the pools of huge pages, an array of struct hstate (mm/hugetlb.c)
+	HstatesMax uint64 // how many of them there are
+	NrOpen     uint64 // the sysctl fs.nr_open (fs/file.c)
 }
 
 // findLimits looks them up. Without CONFIG_KALLSYMS_ALL there are no such names: then, and
 // after an error, limits are read from /proc later.
 func findLimits() (limitsAt, error) {
-	at, err := findSymbols([]string{"nr_threads", "max_threads", "pid_max", "vm_committed_as", "sysctl_overcommit_memory",
-		"sysctl_overcommit_kbytes", "total_swap_pages"})
+	var at limitsAt
+	symbols := []struct {
+		name string
+		at   *uint64
+	}{
+		{"nr_threads", &at.NrThreads}, {"max_threads", &at.MaxThreads}, {"pid_max", &at.PidMax},
+		{"vm_committed_as", &at.Committed}, {"sysctl_overcommit_memory", &at.Overcommit},
+		{"sysctl_overcommit_kbytes", &at.Kbytes}, {"sysctl_overcommit_ratio", &at.Ratio},
+		{"_totalram_pages", &at.TotalRAM}, {"total_swap_pages", &at.TotalSwap},
+		{"hstates", &at.Hstates}, {"hugetlb_max_hstate", &at.HstatesMax}, {"sysctl_nr_open", &at.NrOpen},
+	}
+	names := make([]string, len(symbols))
+	for i := range symbols {
+		names[i] = symbols[i].name
+	}
+	found, err := findSymbols(names)
 	if err != nil {
 		return limitsAt{}, err
 	}
-	return limitsAt{NrThreads: at[0], MaxThreads: at[1], PidMax: at[2], Committed: at[3], Overcommit: at[4], Kbytes: at[5], TotalSwap: at[6]}, nil
+	for i := range symbols {
+		*symbols[i].at = found[i]
+	}
+	return at, nil
 }
 
 // symbolSize is room for a name, in bytes.

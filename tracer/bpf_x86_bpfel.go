@@ -82,6 +82,7 @@ const (
 	bpfEvidenceKnownKNOWN_FULLEST       bpfEvidenceKnown = 2097152
 	bpfEvidenceKnownKNOWN_COMMITTED     bpfEvidenceKnown = 4194304
 	bpfEvidenceKnownKNOWN_COMMIT_LIMIT  bpfEvidenceKnown = 8388608
+	bpfEvidenceKnownKNOWN_NR_OPEN       bpfEvidenceKnown = 16777216
 )
 
 type bpfFact uint32
@@ -337,21 +338,26 @@ const (
 	bpfVarHasClone3Hook             = "has_clone3_hook"
 	bpfVarHasEntryHook              = "has_entry_hook"
 	bpfVarHasKernelCloneHook        = "has_kernel_clone_hook"
+	bpfVarHstatesAt                 = "hstates_at"
+	bpfVarHstatesMaxAt              = "hstates_max_at"
 	bpfVarLauncher                  = "launcher"
 	bpfVarLauncherPidNs             = "launcher_pid_ns"
 	bpfVarLaunching                 = "launching"
 	bpfVarMarkers                   = "markers"
 	bpfVarMaxThreadsAt              = "max_threads_at"
 	bpfVarNothing                   = "nothing"
+	bpfVarNrOpenAt                  = "nr_open_at"
 	bpfVarNrThreadsAt               = "nr_threads_at"
 	bpfVarOvercommitAt              = "overcommit_at"
 	bpfVarOvercommitKbytesAt        = "overcommit_kbytes_at"
+	bpfVarOvercommitRatioAt         = "overcommit_ratio_at"
 	bpfVarPageSize                  = "page_size"
 	bpfVarPidMaxAt                  = "pid_max_at"
 	bpfVarSeccompHasParameter       = "seccomp_has_parameter"
 	bpfVarStages                    = "stages"
 	bpfVarStagesOfAll               = "stages_of_all"
 	bpfVarTellResumed               = "tell_resumed"
+	bpfVarTotalRamAt                = "total_ram_at"
 	bpfVarTotalSwapAt               = "total_swap_at"
 	bpfVarUnusedClass               = "unused_class"
 	bpfVarUnusedEntry               = "unused_entry"
@@ -482,21 +488,26 @@ type bpfVariableSpecs struct {
 	HasClone3Hook       *ebpf.VariableSpec `ebpf:"has_clone3_hook"`
 	HasEntryHook        *ebpf.VariableSpec `ebpf:"has_entry_hook"`
 	HasKernelCloneHook  *ebpf.VariableSpec `ebpf:"has_kernel_clone_hook"`
+	HstatesAt           *ebpf.VariableSpec `ebpf:"hstates_at"`
+	HstatesMaxAt        *ebpf.VariableSpec `ebpf:"hstates_max_at"`
 	Launcher            *ebpf.VariableSpec `ebpf:"launcher"`
 	LauncherPidNs       *ebpf.VariableSpec `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.VariableSpec `ebpf:"launching"`
 	Markers             *ebpf.VariableSpec `ebpf:"markers"`
 	MaxThreadsAt        *ebpf.VariableSpec `ebpf:"max_threads_at"`
 	Nothing             *ebpf.VariableSpec `ebpf:"nothing"`
+	NrOpenAt            *ebpf.VariableSpec `ebpf:"nr_open_at"`
 	NrThreadsAt         *ebpf.VariableSpec `ebpf:"nr_threads_at"`
 	OvercommitAt        *ebpf.VariableSpec `ebpf:"overcommit_at"`
 	OvercommitKbytesAt  *ebpf.VariableSpec `ebpf:"overcommit_kbytes_at"`
+	OvercommitRatioAt   *ebpf.VariableSpec `ebpf:"overcommit_ratio_at"`
 	PageSize            *ebpf.VariableSpec `ebpf:"page_size"`
 	PidMaxAt            *ebpf.VariableSpec `ebpf:"pid_max_at"`
 	SeccompHasParameter *ebpf.VariableSpec `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.VariableSpec `ebpf:"stages"`
 	StagesOfAll         *ebpf.VariableSpec `ebpf:"stages_of_all"`
 	TellResumed         *ebpf.VariableSpec `ebpf:"tell_resumed"`
+	TotalRamAt          *ebpf.VariableSpec `ebpf:"total_ram_at"`
 	TotalSwapAt         *ebpf.VariableSpec `ebpf:"total_swap_at"`
 	UnusedClass         *ebpf.VariableSpec `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.VariableSpec `ebpf:"unused_entry"`
@@ -593,21 +604,26 @@ type bpfVariables struct {
 	HasClone3Hook       *ebpf.Variable `ebpf:"has_clone3_hook"`
 	HasEntryHook        *ebpf.Variable `ebpf:"has_entry_hook"`
 	HasKernelCloneHook  *ebpf.Variable `ebpf:"has_kernel_clone_hook"`
+	HstatesAt           *ebpf.Variable `ebpf:"hstates_at"`
+	HstatesMaxAt        *ebpf.Variable `ebpf:"hstates_max_at"`
 	Launcher            *ebpf.Variable `ebpf:"launcher"`
 	LauncherPidNs       *ebpf.Variable `ebpf:"launcher_pid_ns"`
 	Launching           *ebpf.Variable `ebpf:"launching"`
 	Markers             *ebpf.Variable `ebpf:"markers"`
 	MaxThreadsAt        *ebpf.Variable `ebpf:"max_threads_at"`
 	Nothing             *ebpf.Variable `ebpf:"nothing"`
+	NrOpenAt            *ebpf.Variable `ebpf:"nr_open_at"`
 	NrThreadsAt         *ebpf.Variable `ebpf:"nr_threads_at"`
 	OvercommitAt        *ebpf.Variable `ebpf:"overcommit_at"`
 	OvercommitKbytesAt  *ebpf.Variable `ebpf:"overcommit_kbytes_at"`
+	OvercommitRatioAt   *ebpf.Variable `ebpf:"overcommit_ratio_at"`
 	PageSize            *ebpf.Variable `ebpf:"page_size"`
 	PidMaxAt            *ebpf.Variable `ebpf:"pid_max_at"`
 	SeccompHasParameter *ebpf.Variable `ebpf:"seccomp_has_parameter"`
 	Stages              *ebpf.Variable `ebpf:"stages"`
 	StagesOfAll         *ebpf.Variable `ebpf:"stages_of_all"`
 	TellResumed         *ebpf.Variable `ebpf:"tell_resumed"`
+	TotalRamAt          *ebpf.Variable `ebpf:"total_ram_at"`
 	TotalSwapAt         *ebpf.Variable `ebpf:"total_swap_at"`
 	UnusedClass         *ebpf.Variable `ebpf:"unused_class"`
 	UnusedEntry         *ebpf.Variable `ebpf:"unused_entry"`

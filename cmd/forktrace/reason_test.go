@@ -28,6 +28,8 @@ type reasonCase struct {
 	Want     int64  `json:"want"`
 	Needs    string `json:"needs"` // what a kernel may lack
 	Comm     string `json:"comm"`  // of the creator
+	// CommitLimit is CommitLimit of /proc/meminfo at the attempt, 0 where it is of no account.
+	CommitLimit uint64 `json:"commit_limit_kb"`
 }
 
 // stableReasons are decided by what nobody else can change: they must be certain where the
@@ -101,6 +103,8 @@ func checkReasons(t *testing.T, set string) {
 			checkExhausted(t, e.Reason.Text)
 		case e.Reason.ID == "max-threads":
 			checkThreads(t, e.Evidence)
+		case e.Reason.ID == "files-nr-open":
+			checkNrOpen(t, e.Evidence)
 		case e.Reason.ID == "mm-nomem" && e.Result == -int64(decode.ENOMEM):
 			checkPromised(t, e)
 		}
@@ -132,6 +136,31 @@ func checkPromised(t *testing.T, e *testkit.Event) {
 	mode, known := evidence["overcommit_memory"].(float64)
 	if named := strings.Contains(e.Reason.Text, "vm.overcommit_memory is 2 and "); !known || named != (mode == 2) {
 		t.Errorf("vm.overcommit_memory is %v (%t): %q", mode, known, e.Reason.Text)
+	}
+}
+
+// checkCommitLimit: what may be promised is what the kernel itself says, where the failure
+// shows it: that is where the kernel tells addresses of variables.
+func checkCommitLimit(t *testing.T, evidence map[string]any, kb uint64) {
+	t.Helper()
+	_, told := evidence["threads"]
+	pages, atFailure := evidence["commit_limit_pages"].(float64)
+	if atFailure != told || atFailure && uint64(pages)*uint64(os.Getpagesize())/1024 != kb {
+		t.Errorf("%v pages may be promised, at the failure: %t of %t; the kernel says %d kB", pages, atFailure, told, kb)
+	}
+}
+
+// checkNrOpen: fs.nr_open is read at the failure, or else later. The case has lowered it to 1024.
+func checkNrOpen(t *testing.T, evidence map[string]any) {
+	t.Helper()
+	_, told := evidence["threads"]
+	n, atFailure := evidence["nr_open"].(float64)
+	if !atFailure {
+		later, _ := evidence["read_later"].(map[string]any)
+		n, _ = later["nr_open"].(float64)
+	}
+	if atFailure != told || n != 1024 {
+		t.Errorf("nr_open is %v, at the failure: %t of %t", n, atFailure, told)
 	}
 }
 
@@ -179,6 +208,9 @@ func checkReason(t *testing.T, c *reasonCase, events []testkit.Event) {
 			t.Errorf("without a sentence or without advice: %+v", *e.Reason)
 		case slices.Contains(stableReasons, c.Reason) && e.Reason.Certainty != "certain":
 			t.Errorf("%s, not certain", e.Reason.Certainty)
+		}
+		if c.CommitLimit != 0 {
+			checkCommitLimit(t, e.Evidence, c.CommitLimit)
 		}
 		return
 	}

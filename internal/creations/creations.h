@@ -104,6 +104,8 @@ struct reason_case {
 	int hold;	       /* keep it for as long as a tracer may take to read limits that BPF cannot */
 };
 int run_reason_cases(const struct reason_case *cases, unsigned n);
+/* of the case under way, as the kernel has it; 0: it is of no account */
+extern unsigned long commit_limit_kb;
 int write_file(const char *file, const char *text);
 /* becomes a user without privileges */
 int ordinary_user(void);

@@ -18,6 +18,7 @@ static struct limit {
     {"/proc/sys/fs/file-max", ""},
     {"/proc/sys/vm/overcommit_kbytes", ""},
     {"/proc/sys/vm/overcommit_ratio", ""}, /* 0 while kbytes are set */
+    {"/proc/sys/vm/nr_hugepages", ""},
     {"/proc/sys/vm/overcommit_memory", ""},
     {"/proc/sys/kernel/unprivileged_userns_clone", ""},
 };
@@ -77,36 +78,65 @@ static int few_files(void)
 	return write_file("/proc/sys/fs/file-max", "1") || ordinary_user();
 }
 
-static unsigned long promised_kb(void)
+/* One of the numbers of /proc/meminfo, 0 if there is none such. */
+static unsigned long meminfo_kb(const char *name)
 {
 	unsigned long kb = 0;
 	char line[128];
 	FILE *f = fopen("/proc/meminfo", "r");
+	size_t n = strlen(name);
 
 	if (!f)
 		return 0;
-	while (fgets(line, sizeof(line), f) && sscanf(line, "Committed_AS: %lu", &kb) != 1)
-		;
+	while (!kb && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, n) && line[n] == ':')
+			kb = strtoul(line + n + 1, NULL, 10);
 	fclose(f);
 	return kb;
 }
 
+#define PROMISED_SIZE (128UL << 20)
+
 /*
- * Memory that is promised already, and room for half of it only, so that a copy of this
- * process is too much while others, whose files in a tmpfs are promised memory as well, go on.
+ * Memory that is promised already, and how much may be if half of it is left: a copy of this
+ * process is too much, while others, whose files in a tmpfs are promised memory as well, go on.
  */
+static unsigned long promise_memory(void)
+{
+	unsigned long promised;
+
+	if (mmap(NULL, PROMISED_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
+	    MAP_FAILED)
+		return 0;
+	promised = meminfo_kb("Committed_AS");
+	return promised ? promised + PROMISED_SIZE / 1024 / 2 : 0;
+}
+
 static int no_memory_promised(void)
 {
-	const size_t size = 128 << 20;
-	unsigned long promised;
+	unsigned long kb = promise_memory();
 	char limit[32];
 
-	if (mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED)
-		return -1;
-	promised = promised_kb();
-	snprintf(limit, sizeof(limit), "%lu", promised + size / 1024 / 2);
-	return !promised || write_file("/proc/sys/vm/overcommit_kbytes", limit) ||
+	snprintf(limit, sizeof(limit), "%lu", kb);
+	return !kb || write_file("/proc/sys/vm/overcommit_kbytes", limit) ||
 	       write_file("/proc/sys/vm/overcommit_memory", "2") || ordinary_user();
+}
+
+/* The same as a share of the memory, of which that in pools of huge pages is no part. */
+static int no_share_promised(void)
+{
+	unsigned long kb = promise_memory(), all;
+	char limit[32];
+
+	if (!kb || write_file("/proc/sys/vm/nr_hugepages", "2"))
+		return -1;
+	all = meminfo_kb("MemTotal") - meminfo_kb("Hugetlb");
+	snprintf(limit, sizeof(limit), "%lu", kb * 100 / all + 1);
+	if (write_file("/proc/sys/vm/overcommit_ratio", limit) ||
+	    write_file("/proc/sys/vm/overcommit_memory", "2"))
+		return -1;
+	commit_limit_kb = meminfo_kb("CommitLimit");
+	return !meminfo_kb("Hugetlb") || ordinary_user();
 }
 
 /*
@@ -148,6 +178,7 @@ static const struct reason_case machine_cases[] = {
      .restore = restore_limits,
      .hold = 1},
     {"mm-nomem", no_memory_promised, {SYS_clone, 0, SIGCHLD}, ENOMEM, .restore = restore_limits},
+    {"mm-nomem", no_share_promised, {SYS_clone, 0, SIGCHLD}, ENOMEM, "huge pages", .restore = restore_limits},
     {"deb-userns-disabled",
      no_user_namespaces,
      {SYS_clone, CLONE_NEWUSER, SIGCHLD},

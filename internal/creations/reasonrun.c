@@ -18,6 +18,8 @@ int write_file(const char *file, const char *text)
 
 #define HOLD_US 400000
 
+unsigned long commit_limit_kb;
+
 static void attempt(const struct reason_case *c)
 {
 	struct raw r = c->raw;
@@ -30,10 +32,10 @@ static void attempt(const struct reason_case *c)
 	prctl(PR_SET_NAME, comm);
 	failed = c->prepare && c->prepare();
 	result = failed ? 0 : raw_create(&r);
-	printf("{\"reason\":\"%s\",\"prepared\":%s,\"result\":%ld,\"want\":%d,\"needs\":\"%s\",\"comm\":\"%"
-	       "s\"}\n",
+	printf("{\"reason\":\"%s\",\"prepared\":%s,\"result\":%ld,\"want\":%d,\"needs\":\"%s\","
+	       "\"comm\":\"%s\",\"commit_limit_kb\":%lu}\n",
 	       c->reason, failed ? "false" : "true", result, -c->want_errno, c->needs ? c->needs : c->reason,
-	       comm);
+	       comm, commit_limit_kb);
 	fflush(stdout);
 	if (c->hold)
 		usleep(HOLD_US);

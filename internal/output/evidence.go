@@ -68,6 +68,7 @@ var evidenceFields = []evidenceField{
 	{"memory_failcnt", decode.KnownMemory, func(e *decode.Evidence) uint64 { return e.MemoryFailcnt }, 0, true},
 	{"nofile_limit", decode.KnownFiles, func(e *decode.Evidence) uint64 { return e.NofileLimit }, noRlimit, false},
 	{"max_fds", decode.KnownFiles, func(e *decode.Evidence) uint64 { return uint64(e.MaxFds) }, 0, false},
+	{"nr_open", decode.KnownNrOpen, func(e *decode.Evidence) uint64 { return e.NrOpen }, 0, false},
 	{"fsuid", decode.KnownTargetAccess, func(e *decode.Evidence) uint64 { return uint64(e.FSUID) }, 0, false},
 	{"target_owner", decode.KnownTargetAccess, func(e *decode.Evidence) uint64 { return uint64(e.TargetOwner) }, 0, false},
 	{"target_mode", decode.KnownTargetAccess, func(e *decode.Evidence) uint64 { return uint64(e.TargetMode) }, 0, false},

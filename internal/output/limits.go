@@ -62,20 +62,21 @@ type laterField struct {
 	errno decode.Errno // of the failures for which it is read
 	value func(*decode.System) uint64
 	given func(*decode.System) bool
-	known func(*decode.Evidence) bool // BPF has read it at the failure; may be nil
+	known func(*decode.Evidence) bool // BPF has read it at the failure
 }
 
 var laterFields = []laterField{
 	{"threads", decode.EAGAIN, func(s *decode.System) uint64 { return s.Threads }, func(s *decode.System) bool { return s.Threads != 0 }, knowsThreads},
 	{"threads_max", decode.EAGAIN, func(s *decode.System) uint64 { return s.MaxThreads }, func(s *decode.System) bool { return s.MaxThreads != 0 }, knowsThreads},
 	{"pid_max", decode.EAGAIN, func(s *decode.System) uint64 { return uint64(s.PidMax) }, func(s *decode.System) bool { return s.PidMax != 0 }, knowsPidMax},
-	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }, nil},
+	{"nr_open", decode.EMFILE, func(s *decode.System) uint64 { return s.NrOpen }, func(s *decode.System) bool { return s.NrOpen != 0 }, knowsNrOpen},
 	{"overcommit_memory", decode.ENOMEM, func(s *decode.System) uint64 { return uint64(s.Overcommit) }, hasCommitLimit, knowsCommitted},
 	{"committed_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.Committed }, hasCommitLimit, knowsCommitted},
 	{"commit_limit_kb", decode.ENOMEM, func(s *decode.System) uint64 { return s.CommitLimit }, hasCommitLimit, knowsCommitLimit},
 }
 
 func knowsThreads(e *decode.Evidence) bool { return e.Known&decode.KnownThreads != 0 }
+func knowsNrOpen(e *decode.Evidence) bool  { return e.Known&decode.KnownNrOpen != 0 }
 func knowsCommitLimit(e *decode.Evidence) bool {
 	return e.Known&decode.KnownCommitLimit != 0
 }
@@ -92,7 +93,7 @@ func eachLater(s *decode.System, r *decode.Record, f func(name string, v uint64)
 		return
 	}
 	for i := range laterFields {
-		if l := &laterFields[i]; l.errno == r.Errno() && (l.known == nil || !l.known(&r.Evidence)) && l.given(s) {
+		if l := &laterFields[i]; l.errno == r.Errno() && !l.known(&r.Evidence) && l.given(s) {
 			f(l.name, l.value(s))
 		}
 	}
