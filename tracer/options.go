@@ -29,7 +29,7 @@ const (
 	inflightMin    = 1 << 12
 	inflightPerCPU = 1 << 8
 	// The reader is woken when one part in so many of the buffer is unread.
-	wakeShare = 8
+	wakeShare = 4
 )
 
 // StagesOf says which creations are followed through the stages of copy_process

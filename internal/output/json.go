@@ -27,6 +27,8 @@ type JSON struct {
 	cgroup  func(id uint64) (string, bool)
 	reasons *reasoner
 	clock   Clock
+	flags   memo
+	facts   [len(factsOf)]memo // by group
 	buf     []byte
 }
 
@@ -80,7 +82,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 	}
 	if r.FactsKnown != 0 && !r.Failed() {
 		o.child("shares")
-		appendFacts(&o, r, decode.FactShared)
+		j.appendFacts(&o, r, decode.FactShared)
 		o.close()
 	}
 	if j.Check != nil {
@@ -96,19 +98,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 
 func (j *JSON) appendRequest(o *object, r *decode.Record) {
 	if r.Have&decode.HaveFlags != 0 {
-		o.hex("flags", r.Flags)
-		o.key("flag_names")
-		o.buf = append(o.buf, '[')
-		for f := range decode.FlagsIn(r.Flags) {
-			o.element()
-			o.buf = append(append(append(o.buf, '"'), f.Name...), '"')
-		}
-		if rest := r.Flags &^ decode.KnownFlags; rest != 0 {
-			o.element()
-			o.buf = append(decode.AppendHex(append(o.buf, '"'), rest), '"')
-		}
-		o.buf = append(o.buf, ']')
-		o.some = true
+		j.flags.append(o, r.Flags, 0, writeFlags)
 	}
 	if r.Have&decode.HaveExitSignal != 0 {
 		o.signal("exit_signal", r.ExitSignal)
@@ -179,7 +169,7 @@ func (j *JSON) appendCreator(o *object, r *decode.Record) {
 	if r.Have&decode.HaveLeader != 0 {
 		o.signal("leader_exit_signal", r.LeaderSignal)
 	}
-	appendFacts(o, r, decode.FactOfCreator)
+	j.appendFacts(o, r, decode.FactOfCreator)
 	o.close()
 }
 
@@ -219,7 +209,7 @@ func (j *JSON) appendChild(o *object, r *decode.Record) {
 		o.hex("tls", r.ChildTLS)
 	}
 	j.appendCgroup(o, r.ChildCgroupID, r.Have&decode.HaveChildCgroup != 0)
-	appendFacts(o, r, decode.FactOfChild)
+	j.appendFacts(o, r, decode.FactOfChild)
 	o.close()
 }
 
@@ -270,13 +260,9 @@ func appendFallback(o *object, errno decode.Errno) {
 	o.close()
 }
 
-func appendFacts(o *object, r *decode.Record, group decode.FactGroup) {
-	for i := range decode.Facts {
-		f := &decode.Facts[i]
-		if f.Group == group && r.FactsKnown.Has(f.Fact) {
-			o.bool(f.Name, r.Facts.Has(f.Fact))
-		}
-	}
+func (j *JSON) appendFacts(o *object, r *decode.Record, group decode.FactGroup) {
+	known := r.FactsKnown & factsOf[group]
+	j.facts[group].append(o, uint64(known), uint64(r.Facts&known), writeFacts)
 }
 
 // Resumed writes that a creator runs again which vfork had suspended.

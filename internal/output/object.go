@@ -26,11 +26,14 @@ func (o *object) close() {
 }
 
 func (o *object) key(name string) {
+	b := o.buf // for each record there are some fifty keys: what is stored in o is stored once
 	if o.some {
-		o.buf = append(o.buf, ',')
+		b = append(b, ',', '"')
+	} else {
+		b = append(b, '"')
 	}
 	o.some = true
-	o.buf = append(append(append(o.buf, '"'), name...), '"', ':')
+	o.buf = append(append(b, name...), '"', ':')
 }
 
 // element puts the comma between the elements of an array.

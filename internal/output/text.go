@@ -222,6 +222,9 @@ func shown(text []byte) (n int) {
 
 // cut shortens what follows start to a number of characters and marks that it did.
 func cut(dst []byte, start, width int) []byte {
+	if len(dst)-start <= width { // no character takes less than a byte
+		return dst
+	}
 	n, fits := 0, start
 	eachShown(dst[start:], func(end int) {
 		if n++; n == width-1 {
