@@ -43,7 +43,7 @@ static __always_inline __u64 census_cgroup(struct task_struct *t, const bool btf
 	__u64 id = 0;
 
 	if (!census_v1)
-		return task_cgroup_id(t, btf);
+		return css_set_cgroup_id(RD(t, cgroups), btf);
 	set = (void *)RD(t, cgroups);
 	/* how many there are depends on the configuration */
 	bpf_probe_read_kernel(

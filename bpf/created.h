@@ -64,7 +64,7 @@ static __always_inline void read_created_request(struct event *e, struct pt_regs
 static __always_inline void record_created(struct event *e, struct task_struct *p, __u64 clone_flags,
 					   struct task_struct *c, struct pt_regs *regs, const bool btf)
 {
-	struct active_pid_ns c_pid_ns = {}, p_pid_ns = {};
+	struct links child = {}, creator = {};
 	enum entry entry;
 
 	e->have = HAVE_FLAGS;
@@ -77,13 +77,13 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 		p = walkable(p);
 		c = walkable(c);
 	}
-	read_pid_ns(&c_pid_ns, c, btf);
-	read_pid_ns(&p_pid_ns, p, btf);
-	read_creator(e, c, &c_pid_ns, btf, details);
-	e->child_level = p_pid_ns.level;
+	read_links(&creator, c, btf);
+	read_links(&child, p, btf);
+	read_creator(e, &creator, btf, details);
+	e->child_level = child.level;
 	if (details)
-		read_child_details(e, p, c, &p_pid_ns, btf);
-	read_facts(e, p, c, p_pid_ns.ns, c_pid_ns.ns, btf);
+		read_child_details(e, p, c, &child, &creator, btf);
+	read_facts(e, p, c, &child, &creator, btf);
 	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
 	if (entry == ENTRY_UNKNOWN && regs)
 		entry = call_entry(regs, c, btf);
@@ -146,6 +146,7 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		forget_inflight(c);
 		return 0;
 	}
+	clear_optional(e);
 	record_created(e, p, clone_flags, c, regs, btf);
 	if (stages_of_all)
 		apply_stages(e);
@@ -162,7 +163,7 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c)
 {
 	struct cpu_counters *counters = my_counters();
-	struct active_pid_ns pid_ns = {};
+	struct links creator = {};
 	struct row_key key = {};
 	__u64 took = take_duration(c);
 	struct event *e;
@@ -181,10 +182,11 @@ static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c
 	e = emit_begin(counters, CLASS_CREATED, true);
 	if (!e)
 		return 0;
+	clear_created(e);
 	read_creator_itself(e, c, true);
 	c = walkable(c);
-	read_pid_ns(&pid_ns, c, true);
-	read_creator(e, c, &pid_ns, true, details);
+	read_links(&creator, c, true);
+	read_creator(e, &creator, true, details);
 	e->time = bpf_ktime_get_boot_ns();
 	e->have |= HAVE_FLAGS;
 	e->flags = clone_flags;

@@ -167,15 +167,14 @@ READER evidence_sender(struct evidence *v, __u64 at)
 }
 
 /* Facts about the creator that rules ask for, as facts.h has them of a success. */
-static __always_inline void evidence_facts(struct event *e, struct task_struct *c)
+static __always_inline void evidence_facts(struct event *e, struct task_struct *c,
+					   const struct links *creator)
 {
-	struct nsproxy *nsproxy = KREAD(c, nsproxy);
+	struct nsproxy *nsproxy = creator->nsproxy;
 	struct signal_struct *signal = KREAD(c, signal);
-	struct active_pid_ns active = {};
 	struct facts all = {.nothing = nothing}, *f = &all;
 
-	read_pid_ns(&active, c, false);
-	fact(f, FACT_CREATOR_FOREIGN_PID_NS, KREAD(nsproxy, pid_ns_for_children) != active.ns);
+	fact(f, FACT_CREATOR_FOREIGN_PID_NS, KREAD(nsproxy, pid_ns_for_children) != creator->pid_ns);
 	fact(f, FACT_CREATOR_FOREIGN_TIME_NS,
 	     KREAD(nsproxy, time_ns) != KREAD(nsproxy, time_ns_for_children));
 	fact(f, FACT_CREATOR_NS_INIT, KREAD(signal, flags) & SIGNAL_UNKILLABLE);
@@ -360,13 +359,13 @@ static __always_inline void evidence_nr_open(struct evidence *v)
 	}
 }
 
-static __always_inline void read_evidence(struct event *e, struct task_struct *c)
+static __always_inline void read_evidence(struct event *e, struct task_struct *c, const struct links *creator)
 {
 	struct evidence *v = &e->evidence;
 
 	evidence_creator(v, (__u64)c);
 	evidence_mapping(v, (__u64)c);
-	evidence_facts(e, c);
+	evidence_facts(e, c, creator);
 	evidence_nproc(v, (__u64)c);
 	evidence_cgroups(e, c);
 	evidence_pidns(v, (__u64)c);

@@ -60,11 +60,9 @@ static __always_inline void same(struct facts *f, enum fact which, const void *a
 	 1ULL << FACT_CGROUP_NS | 1ULL << FACT_TIME_NS | 1ULL << FACT_TIME_NS_FOR_CHILDREN |                 \
 	 1ULL << FACT_PID_NS_FOR_CHILDREN)
 
-static __always_inline void facts_nsproxy(struct facts *f, struct task_struct *p, struct task_struct *c,
+static __always_inline void facts_nsproxy(struct facts *f, struct nsproxy *pn, struct nsproxy *cn,
 					  const bool btf)
 {
-	struct nsproxy *pn = RD(p, nsproxy), *cn = RD(c, nsproxy);
-
 	fact(f, FACT_CREATOR_FOREIGN_TIME_NS, RD(cn, time_ns) != RD(cn, time_ns_for_children));
 	if (pn == cn) { /* nearly always: one comparison stands for eight */
 		f->known |= NSPROXY_FACTS;
@@ -192,36 +190,31 @@ static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct 
 		fact(f, FACT_TRACED_ALIKE, RD(p, ptrace) == RD(c, ptrace) && RD(p, parent) == RD(c, parent));
 }
 
-/* pid_ns arguments: the namespaces of the thread_pids, which never change. */
 static __always_inline void read_facts(struct event *e, struct task_struct *p, struct task_struct *c,
-				       const struct pid_namespace *p_pid_ns,
-				       const struct pid_namespace *c_pid_ns, const bool btf)
+				       const struct links *child, const struct links *creator, const bool btf)
 {
-	struct nsproxy *cn = RD(c, nsproxy);
-	struct cred *pcred = RD(p, real_cred), *ccred = RD(c, real_cred);
+	struct nsproxy *pn = child->nsproxy, *cn = creator->nsproxy;
+	struct cred *pcred = child->real_cred, *ccred = creator->real_cred;
 	struct facts all = {.nothing = btf ? 0 : nothing}, *f = &all;
 
 	same(f, FACT_MM, RD(p, mm), RD(c, mm));
 	same(f, FACT_FILES, RD(p, files), RD(c, files));
 	same(f, FACT_SIGHAND, RD(p, sighand), RD(c, sighand));
 	same(f, FACT_THREAD_GROUP, RD(p, group_leader), RD(c, group_leader));
-	same(f, FACT_REAL_PARENT, RD(p, real_parent), RD(c, real_parent));
-	same(f, FACT_CGROUP, RD(p, cgroups), RD(c, cgroups));
+	same(f, FACT_REAL_PARENT, child->real_parent, creator->real_parent);
+	same(f, FACT_CGROUP, child->cgroups, creator->cgroups);
 	same(f, FACT_USER_NS, RD(pcred, user_ns), RD(ccred, user_ns));
-	same(f, FACT_PID_NS, p_pid_ns, c_pid_ns);
-	facts_nsproxy(f, p, c, btf);
+	same(f, FACT_PID_NS, child->pid_ns, creator->pid_ns); /* of the thread_pids, which never change */
+	facts_nsproxy(f, pn, cn, btf);
 	facts_signal(f, p, c, btf);
 	facts_optional(f, e->flags, p, c, btf);
-	fact(f, FACT_CHILD_OF_CREATOR, RD(p, real_parent) == c);
+	fact(f, FACT_CHILD_OF_CREATOR, child->real_parent == c);
 	fact(f, FACT_PTRACED, RD(p, ptrace));
 	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
 	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
-	fact(f, FACT_CREATOR_FOREIGN_PID_NS, RD(cn, pid_ns_for_children) != c_pid_ns);
-	if (details) {
-		struct nsproxy *pn = RD(p, nsproxy);
-
-		fact(f, FACT_IN_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children) == p_pid_ns);
-	}
+	fact(f, FACT_CREATOR_FOREIGN_PID_NS, RD(cn, pid_ns_for_children) != creator->pid_ns);
+	if (details)
+		fact(f, FACT_IN_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children) == child->pid_ns);
 	facts_of_flags(f, e->flags, p, c, btf);
 	e->facts = f->is;
 	e->facts_known = f->known;

@@ -64,15 +64,15 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 					   const struct inflight *in, long ret, enum layer layer)
 {
 	struct task_struct *c = (void *)bpf_get_current_task();
-	struct active_pid_ns pid_ns = {};
+	struct links creator = {};
 
 	e->time = bpf_ktime_get_boot_ns();
 	e->result = ret;
 	e->layer = layer;
 	e->entry = entry;
-	read_pid_ns(&pid_ns, c, false);
+	read_links(&creator, c, false);
 	read_creator_itself(e, c, false);
-	read_creator(e, c, &pid_ns, false, true);
+	read_creator(e, &creator, false, true);
 	if (entry == ENTRY_CLONE3)
 		read_clone_args(e, regs, c);
 	if (in) {
@@ -85,7 +85,7 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 	} else {
 		read_request(e, entry, regs, c, false, true);
 	}
-	read_evidence(e, c);
+	read_evidence(e, c, &creator);
 	if (ret <= -ERESTARTSYS && layer != LAYER_SECCOMP)
 		evidence_sender(&e->evidence, (__u64)c);
 	if (layer == LAYER_COPY_PROCESS)

@@ -95,10 +95,12 @@ static __always_inline void apply_stages(struct event *e)
 /* Current has left copy_process. */
 static __always_inline void end_stages(void)
 {
-	__u64 key = bpf_get_current_task();
+	__u64 key;
 
-	if (stages && markers)
-		bpf_map_delete_elem(&progresses, &key);
+	if (!stages || !markers)
+		return;
+	key = bpf_get_current_task();
+	bpf_map_delete_elem(&progresses, &key);
 }
 
 #endif

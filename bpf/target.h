@@ -42,12 +42,14 @@ static __always_inline struct kernfs_node *cgroup_node_at(struct task_struct *c,
  */
 static __always_inline void read_target(struct event *e, struct task_struct *c)
 {
-	struct files_struct *files = KREAD(c, files);
+	struct files_struct *files;
 	struct kernfs_node *target;
 	__u64 id;
 
+	/* before anything is read: hardly any request has the flag */
 	if (!(e->flags & CLONE_INTO_CGROUP) || !(e->have & HAVE_CGROUP_FD) || !(e->have & HAVE_CHILD_CGROUP))
 		return;
+	files = KREAD(c, files);
 	if (KREAD(files, count.counter) != (e->flags & CLONE_FILES ? 2 : 1))
 		return;
 	target = cgroup_node_at(c, e->cgroup_fd);

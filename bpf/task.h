@@ -59,24 +59,29 @@ static __always_inline void pid_at(struct upid *dst, struct task_struct *t, __u3
 	bpf_probe_read_kernel(dst, sizeof(*dst), (void *)pid);
 }
 
-/* The id of the task's cgroup on the default (v2) hierarchy. */
-static __always_inline __u64 task_cgroup_id(struct task_struct *t, const bool btf)
+/* The id of the cgroup on the default (v2) hierarchy. */
+static __always_inline __u64 css_set_cgroup_id(struct css_set *set, const bool btf)
 {
-	struct css_set *set = RD(t, cgroups);
 	struct cgroup *cgrp = RD(set, dfl_cgrp);
 	struct kernfs_node *kn = RD(cgrp, kn);
 
 	return RD(kn, id);
 }
 
-/* A task's active pid namespace: that of its innermost number. Its inode number names it in /proc/PID/ns. */
-struct active_pid_ns {
-	struct pid_namespace *ns;
+/* What a task points to, from where several readers go on: read once. */
+struct links {
+	struct task_struct *real_parent;
+	struct cred *real_cred;
+	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
+	/* its active pid namespace: that of its innermost number; the inode number names it in /proc/PID/ns
+	 */
+	struct pid_namespace *pid_ns;
 	__u32 level;
 	__u32 inum;
 };
 
-static __always_inline void read_pid_ns(struct active_pid_ns *a, struct task_struct *t, const bool btf)
+static __always_inline void read_pid_ns(struct links *a, struct task_struct *t, const bool btf)
 {
 	struct pid *pid = RD(t, thread_pid);
 	struct pid_namespace *ns;
@@ -87,13 +92,22 @@ static __always_inline void read_pid_ns(struct active_pid_ns *a, struct task_str
 		ns = RD(pid, numbers[0].ns);
 		if (details)
 			a->inum = RD(ns, ns.inum);
-		a->ns = ns;
-		barrier_var(a->ns); /* not one load for both branches: their pointers differ in type */
+		a->pid_ns = ns;
+		barrier_var(a->pid_ns); /* not one load for both branches: their pointers differ in type */
 		return;
 	}
 	pid_at(&u, t, a->level);
-	a->ns = u.ns;
+	a->pid_ns = u.ns;
 	bpf_core_read(&a->inum, sizeof(a->inum), &u.ns->ns.inum);
+}
+
+static __always_inline void read_links(struct links *a, struct task_struct *t, const bool btf)
+{
+	a->real_parent = RD(t, real_parent);
+	a->real_cred = RD(t, real_cred);
+	a->nsproxy = RD(t, nsproxy);
+	a->cgroups = RD(t, cgroups);
+	read_pid_ns(a, t, btf);
 }
 
 /* A word-wise copy of the creator's name; the helper for the current name goes byte by byte. */
@@ -122,26 +136,26 @@ static __always_inline void read_creator_itself(struct event *e, struct task_str
 }
 
 /* What it points to. */
-static __always_inline void read_creator(struct event *e, struct task_struct *c,
-					 const struct active_pid_ns *pid_ns, const bool btf, const bool whole)
+static __always_inline void read_creator(struct event *e, const struct links *creator, const bool btf,
+					 const bool whole)
 {
-	struct task_struct *parent = RD(c, real_parent);
-	struct cred *cred = RD(c, real_cred);
+	struct task_struct *parent = creator->real_parent;
+	struct cred *cred = creator->real_cred;
 
 	e->ppid = RD(parent, tgid);
 	e->uid = RD(cred, uid.val);
 	e->gid = RD(cred, gid.val);
 	if (whole) {
-		struct nsproxy *nsproxy = RD(c, nsproxy);
+		struct nsproxy *nsproxy = creator->nsproxy;
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
 		struct user_namespace *user_ns = RD(cred, user_ns);
 
-		e->creator_level = pid_ns->level;
-		e->pid_ns = pid_ns->inum;
+		e->creator_level = creator->level;
+		e->pid_ns = creator->inum;
 		e->user_ns = RD(user_ns, ns.inum);
 		e->mnt_ns = RD(mnt_ns, ns.inum);
 		e->have |= HAVE_NAMESPACES;
-		e->cgroup_id = task_cgroup_id(c, btf);
+		e->cgroup_id = css_set_cgroup_id(creator->cgroups, btf);
 		if (e->cgroup_id)
 			e->have |= HAVE_CGROUP;
 	}
@@ -178,9 +192,10 @@ static __always_inline void read_leader_signal(struct event *e, struct task_stru
 
 /* What only a record with details has of the child. After read_creator(), from which it takes the cgroup. */
 static __always_inline void read_child_details(struct event *e, struct task_struct *p, struct task_struct *c,
-					       const struct active_pid_ns *pid_ns, const bool btf)
+					       const struct links *child, const struct links *creator,
+					       const bool btf)
 {
-	struct task_struct *parent = RD(p, real_parent);
+	struct task_struct *parent = child->real_parent;
 	struct cred *cred = RD(c, cred);
 	__u64 cgroup_id = e->cgroup_id;
 
@@ -195,14 +210,14 @@ static __always_inline void read_child_details(struct event *e, struct task_stru
 	if (e->flags & NAMESPACE_FLAGS)
 		bpf_core_read(&e->cap_effective, sizeof(e->cap_effective), &cred->cap_effective);
 	e->have |= HAVE_CREATOR_DETAILS;
-	e->child_pid_ns = pid_ns->inum;
+	e->child_pid_ns = child->inum;
 	e->ns_pids[0] = e->result;
-	if (pid_ns->level)
-		read_ns_pids(e, p, pid_ns->level);
+	if (child->level)
+		read_ns_pids(e, p, child->level);
 	e->have |= HAVE_CHILD_DETAILS;
 	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
-	if (RD(p, cgroups) != RD(c, cgroups))
-		cgroup_id = task_cgroup_id(p, btf);
+	if (child->cgroups != creator->cgroups)
+		cgroup_id = css_set_cgroup_id(child->cgroups, btf);
 	e->child_cgroup_id = cgroup_id;
 	if (cgroup_id)
 		e->have |= HAVE_CHILD_CGROUP;

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tracer
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/forktrace/forktrace/decode"
+	"github.com/forktrace/forktrace/internal/testkit"
+)
+
+// optionalFields are what a record of a success need not have, and the bit that says it has.
+var optionalFields = []struct {
+	name  string
+	have  decode.Have
+	value func(*decode.Record) uint64
+}{
+	{"duration", decode.HaveDuration, func(r *decode.Record) uint64 { return r.Duration }},
+	{"stack", decode.HaveStack, func(r *decode.Record) uint64 { return r.Stack }},
+	{"exit_signal", decode.HaveExitSignal, func(r *decode.Record) uint64 { return uint64(r.ExitSignal) }},
+	{"cgroup_fd", decode.HaveCgroupFD, func(r *decode.Record) uint64 { return uint64(r.CgroupFD) }},
+	{"stack_size", decode.HaveStackSize, func(r *decode.Record) uint64 { return r.StackSize }},
+	{"parent_tidptr", decode.HaveParentTidptr, func(r *decode.Record) uint64 { return r.ParentTidptr }},
+	{"child_tidptr", decode.HaveChildTidptr, func(r *decode.Record) uint64 { return r.ChildTidptr }},
+	{"tls", decode.HaveTLS, func(r *decode.Record) uint64 { return r.TLS }},
+	{"pidfd", decode.HavePidfd, func(r *decode.Record) uint64 { return r.Pidfd }},
+	{"fn", decode.HaveFn, func(r *decode.Record) uint64 { return r.Fn }},
+	{"set_tid_size", decode.HaveSetTid, func(r *decode.Record) uint64 { return uint64(r.SetTidSize) }},
+	{"set_tid[7]", decode.HaveSetTid, func(r *decode.Record) uint64 { return uint64(r.SetTid[decode.SetTidMax-1]) }},
+	{"leader_signal", decode.HaveLeader, func(r *decode.Record) uint64 { return uint64(r.LeaderSignal) }},
+	{"cgroup_id", decode.HaveCgroup, func(r *decode.Record) uint64 { return r.CgroupID }},
+	{"child_cgroup_id", decode.HaveChildCgroup, func(r *decode.Record) uint64 { return r.ChildCgroupID }},
+	{"pid_ns", decode.HaveNamespaces, func(r *decode.Record) uint64 { return uint64(r.PidNS) }},
+	{"mnt_ns", decode.HaveNamespaces, func(r *decode.Record) uint64 { return uint64(r.MntNS) }},
+	{"child_pid_ns", decode.HaveChildDetails, func(r *decode.Record) uint64 { return uint64(r.ChildPidNS) }},
+	{"child_ptrace", decode.HaveChildDetails, func(r *decode.Record) uint64 { return uint64(r.ChildPtrace) }},
+	{"ns_pids[7]", 0, func(r *decode.Record) uint64 { return uint64(r.NSPids[decode.NSPidsMax-1]) }},
+	{"facts", 0, func(r *decode.Record) uint64 { return uint64(r.Facts &^ r.FactsKnown) }},
+}
+
+// clearChecker finds what is not there and not 0 either.
+type clearChecker struct {
+	successes, failures int
+	dirty               []string
+}
+
+func (h *clearChecker) Creation(r *decode.Record) error {
+	if r.Failed() {
+		h.failures++
+		return nil
+	}
+	h.successes++
+	for i := range optionalFields {
+		f := &optionalFields[i]
+		if v := f.value(r); v != 0 && (f.have == 0 || r.Have&f.have == 0) && !slices.Contains(h.dirty, f.name) {
+			h.dirty = append(h.dirty, f.name)
+		}
+	}
+	return nil
+}
+
+func (h *clearChecker) Resumed(*decode.Resumed) error { return nil }
+func (h *clearChecker) Lost(uint32, uint64) error     { return nil }
+func (h *clearChecker) Idle() (bool, error)           { return true, nil }
+
+// TestAbsentIsZero: what a success has not is 0 in its record, whatever was in the ring before:
+// failures, with their evidence, are written over.
+func TestAbsentIsZero(t *testing.T) {
+	testkit.NeedRoot(t)
+	for _, details := range []bool{false, true} {
+		t.Run(fmt.Sprintf("details=%v", details), func(t *testing.T) {
+			tr, err := New(Options{Plan: Plan(os.Getenv("FORKTRACE_PLAN")), Details: details, BufferSize: 64 << 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := tr.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var h clearChecker
+			ended := make(chan error, 1)
+			go func() { ended <- tr.Read(ctx, &h) }()
+			testkit.Output(t, exec.Command(testkit.Creations(t), "load", "2", "2000"))
+			testkit.Output(t, exec.Command(testkit.Creations(t), "cases", "calls", "raw"))
+			cancel()
+			if err := <-ended; err != nil {
+				t.Fatal(err)
+			}
+			if h.successes < 1000 || h.failures < 250 {
+				t.Errorf("only %d successes and %d failures were read", h.successes, h.failures)
+			}
+			if h.dirty != nil {
+				t.Errorf("absent and not 0: %v", h.dirty)
+			}
+		})
+	}
+}
