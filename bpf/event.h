@@ -149,6 +149,8 @@ enum evidence_known {
 	KNOWN_COMMITTED = 1 << 22,     /* committed, overcommit */
 	KNOWN_COMMIT_LIMIT = 1 << 23,  /* commit_limit */
 	KNOWN_NR_OPEN = 1 << 24,       /* nr_open */
+	KNOWN_NPROC_LEVEL = 1 << 25,   /* nproc_ns, nproc_uid */
+	KNOWN_NPROC_ALL = 1 << 26,     /* all user namespaces above were looked at */
 };
 
 /* What is behind the fields of clone_args that this kernel may know. */
@@ -160,9 +162,9 @@ enum tail {
 };
 
 #define CLONE_ARGS_WORDS 11 /* of 64 bits: CLONE_ARGS_SIZE_VER2 */
-#define CGROUP_DEPTH	 8  /* cgroups looked at, from the task's own upwards */
+#define CGROUP_DEPTH	 8  /* cgroups told one by one, from the task's own upwards */
 #define MEMORY_DEPTH	 2  /* memory cgroups likewise */
-#define USERNS_DEPTH	 4  /* user namespaces likewise */
+#define USERNS_DEPTH	 4  /* user namespaces told one by one */
 
 /* RLIMIT_NPROC in one user namespace. */
 struct nproc_level {
@@ -262,6 +264,8 @@ struct evidence {
 	__u64 overcommit;   /* the sysctl vm.overcommit_memory */
 	__u64 commit_limit; /* pages that may be promised where that is 2 */
 	__u64 nr_open;	    /* the sysctl fs.nr_open */
+	__u32 nproc_ns;	    /* of nproc_count: the user namespace, inode number */
+	__u32 nproc_uid;    /* and whose processes and threads are counted */
 };
 
 #define STAGE_MAX 29 /* of copy_process, numbered as in kernel-facts D and decode/stage.go */
@@ -366,13 +370,13 @@ struct event {
 /* Length of a record without details, without evidence, and without progress. */
 #define EVENT_SHORT   160
 #define EVENT_DETAILS 360
-#define EVENT_FAILURE 1008
+#define EVENT_FAILURE 1016
 
 _Static_assert(__builtin_offsetof(struct event, stack_size) == EVENT_SHORT,
 	       "wire size of a record without details");
 _Static_assert(__builtin_offsetof(struct event, evidence) == EVENT_DETAILS, "wire size without evidence");
 _Static_assert(__builtin_offsetof(struct event, progress) == EVENT_FAILURE, "wire size without progress");
-_Static_assert(sizeof(struct event) == 1152, "wire size");
+_Static_assert(sizeof(struct event) == 1160, "wire size");
 
 /* The other sort of record, told apart by its length: a creator that vfork suspended runs again. */
 struct resumed {

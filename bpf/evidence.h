@@ -210,7 +210,15 @@ READER evidence_pidns(struct evidence *v, __u64 at)
 	return 0;
 }
 
-#define PIDNS_DEPTH 8 /* of 32 (MAX_PID_NS_LEVEL, include/linux/pid_namespace.h) */
+#define PIDNS_MOST                                                                                           \
+	33 /* pid namespaces can be nested 32 deep (MAX_PID_NS_LEVEL, include/linux/pid_namespace.h) */
+#define PIDNS_DEPTH 8
+
+/* How many numbers are left, below 0 where the limit was lowered; where it is not known they are compared. */
+static __always_inline __s64 numbers_left(__u32 used, __u32 max)
+{
+	return (__s64)(max ? max : PIDNS_ADDING) - used;
+}
 
 /* A child takes a number in each pid namespace from its own upwards: which has least left. */
 READER evidence_fullest(struct evidence *v, __u64 at)
@@ -218,22 +226,18 @@ READER evidence_fullest(struct evidence *v, __u64 at)
 	struct task_struct *c = (void *)at;
 	struct nsproxy *nsproxy = KREAD(c, nsproxy);
 	struct pid_namespace *ns = KREAD(nsproxy, pid_ns_for_children);
-	__s64 least = 1LL << 32;
-	__u32 max = 0;
+	__u32 max = 0, levels = LEVELS(PIDNS_MOST, PIDNS_DEPTH);
 
 	if (!v)
 		return 0;
 	if (pid_max_at)
 		bpf_probe_read_kernel(&max, sizeof(max), (void *)pid_max_at);
-	for (int i = 0; i < PIDNS_DEPTH && ns; i++) {
+	for (__u32 up = 0; up < levels && ns; up++) {
 		__u32 used = KREAD(ns, pid_allocated) & ~PIDNS_ADDING;
-		__s64 left;
 
 		if (bpf_core_field_exists(struct pid_namespace___max, pid_max))
 			max = KREAD((struct pid_namespace___max *)ns, pid_max);
-		left = (__s64)(max ? max : PIDNS_ADDING) - used; /* below 0 where the limit was lowered */
-		if (left < least) {
-			least = left;
+		if (!up || numbers_left(used, max) < numbers_left(v->fullest_used, v->fullest_max)) {
 			v->fullest_pidns = KREAD(ns, ns.inum);
 			v->fullest_level = KREAD(ns, level);
 			v->fullest_used = used;

@@ -19,11 +19,26 @@
  */
 #define READER __attribute__((noinline)) int
 
+/*
+ * So many levels are looked at, and no more than are told one by one where readers are parts of
+ * their callers: those kernels also lack this helper (5.13).
+ */
+#define LEVELS(most, told)                                                                                   \
+	(bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_for_each_map_elem) ? (most) : (told))
+
 /* Element of an array member, by an index that is only known at load time. */
 #define KELEMENT(into, p, member, index)                                                                     \
 	bpf_probe_read_kernel(                                                                               \
 	    &(into), sizeof(into),                                                                           \
 	    (void *)((__u64)(p) + bpf_core_field_offset(typeof(*(p)), member) + (index) * sizeof(__u64)))
+
+#define USERNS_MOST 33 /* user namespaces can be nested 32 deep (kernel/user_namespace.c: create_user_ns) */
+
+/* How many more a limit allows. */
+static __always_inline __u64 nproc_left(__s64 count, __u64 limit)
+{
+	return count < 0 || (__u64)count >= limit ? 0 : limit - count;
+}
 
 /*
  * RLIMIT_NPROC (kernel/ucount.c: is_rlimit_overlimit): the creator's limit holds in its
@@ -37,8 +52,8 @@ READER evidence_nproc(struct evidence *v, __u64 at)
 	__u64 limit = KREAD(signal, rlim[RLIMIT_NPROC].rlim_cur);
 	struct ucounts *ucounts = NULL;
 	struct user_namespace *ns;
-	bool rlimit, over, full = false;
-	__u32 index;
+	__u32 index, levels, inum, uid;
+	bool rlimit;
 
 	if (!v)
 		return 0;
@@ -58,8 +73,8 @@ READER evidence_nproc(struct evidence *v, __u64 at)
 	index = rlimit ? bpf_core_enum_value(enum rlimit_type, UCOUNT_RLIMIT_NPROC)
 		       : bpf_core_enum_value(enum ucount_type___nproc, UCOUNT_RLIMIT_NPROC___5_14);
 	ucounts = KREAD((struct cred___ucounts *)cred, ucounts);
-	for (__u32 up = 0; up < USERNS_DEPTH && ucounts; up++) {
-		struct nproc_level *level = &v->nproc[up];
+	levels = LEVELS(USERNS_MOST, USERNS_DEPTH);
+	for (__u32 up = 0; up < levels && ucounts; up++) {
 		__s64 count = 0;
 
 		if (rlimit)
@@ -67,25 +82,32 @@ READER evidence_nproc(struct evidence *v, __u64 at)
 		else
 			KELEMENT(count, (struct ucounts___ucount *)ucounts, ucount, index);
 		ns = KREAD((struct ucounts___rlimit *)ucounts, ns);
-		level->count = count;
-		level->limit = limit;
-		level->ns = KREAD(ns, ns.inum);
-		level->uid = KREAD((struct ucounts___rlimit *)ucounts, uid.val);
-		v->nproc_levels = up + 1;
-		over = count < 0 || (__u64)count >= limit;
-		if (!up || (!full && (over || limit - count < v->nproc_limit - v->nproc_count))) {
+		inum = KREAD(ns, ns.inum);
+		uid = KREAD((struct ucounts___rlimit *)ucounts, uid.val);
+		/* compared with what the record has: of variables the verifier follows each value */
+		if (!up || nproc_left(count, limit) < nproc_left(v->nproc_count, v->nproc_limit)) {
 			v->nproc_count = count;
 			v->nproc_limit = limit;
 			v->nproc_up = up;
+			v->nproc_ns = inum;
+			v->nproc_uid = uid;
 		}
-		full |= over;
+		if (up < USERNS_DEPTH) {
+			v->nproc[up].count = count;
+			v->nproc[up].limit = limit;
+			v->nproc[up].ns = inum;
+			v->nproc[up].uid = uid;
+			v->nproc_levels = up + 1;
+		}
 		if (rlimit)
 			KELEMENT(limit, (struct user_namespace___rlimit *)ns, rlimit_max, index);
 		else
 			KELEMENT(limit, (struct user_namespace___ucount *)ns, ucount_max, index);
 		ucounts = KREAD(ns, ucounts);
 	}
-	v->known |= KNOWN_NPROC;
+	v->known |= KNOWN_NPROC | KNOWN_NPROC_LEVEL;
+	if (!ucounts)
+		v->known |= KNOWN_NPROC_ALL;
 	return 0;
 }
 
@@ -97,6 +119,16 @@ static __always_inline __u64 css_cgroup_id(struct cgroup_subsys_state *css)
 	return KREAD(kn, id);
 }
 
+#define CGROUP_MOST 32 /* there is no limit but cgroup.max.depth */
+
+/* How many more a limit allows; none where it was lowered to less than there are. No branch. */
+static __always_inline __s64 pids_left(__s64 count, __s64 limit)
+{
+	__s64 left = limit - count;
+
+	return left & ~(left >> 63);
+}
+
 /*
  * pids.max of a cgroup and of all above it but the root, which has none and counts nothing.
  * The css is the first member of struct pids_cgroup.
@@ -104,33 +136,38 @@ static __always_inline __u64 css_cgroup_id(struct cgroup_subsys_state *css)
 READER evidence_pids(struct evidence *v, __u64 at)
 {
 	struct cgroup_subsys_state *css = (void *)at, *parent;
-	bool full = false;
-	__u32 up;
+	__u32 up, levels = LEVELS(CGROUP_MOST, CGROUP_DEPTH);
 
 	if (!v || !css)
 		return 0;
-	for (up = 0; up < CGROUP_DEPTH; up++) {
+	for (up = 0; up < levels; up++) {
 		struct pids_cgroup *pids = (void *)css;
-		struct pids_level *level = &v->pids[up];
+		__s64 count, limit;
+		__u64 id;
 
 		parent = KREAD(css, parent);
 		if (!parent)
 			break;
-		level->count = KREAD(pids, counter.counter);
-		level->limit = KREAD(pids, limit.counter);
-		level->cgroup = css_cgroup_id(css);
-		if (!up || (!full && level->limit - level->count < v->pids_limit - v->pids_count)) {
-			v->pids_count = level->count;
-			v->pids_limit = level->limit;
+		count = KREAD(pids, counter.counter);
+		limit = KREAD(pids, limit.counter);
+		id = css_cgroup_id(css);
+		/* of several that are full the lowest refuses */
+		if (!up || pids_left(count, limit) < pids_left(v->pids_count, v->pids_limit)) {
+			v->pids_count = count;
+			v->pids_limit = limit;
 			v->pids_up = up;
-			v->pids_cgroup = level->cgroup;
+			v->pids_cgroup = id;
 		}
-		full |= level->count >= level->limit;
-		v->pids_levels = up + 1;
+		if (up < CGROUP_DEPTH) {
+			v->pids[up].count = count;
+			v->pids[up].limit = limit;
+			v->pids[up].cgroup = id;
+			v->pids_levels = up + 1;
+		}
 		v->known |= KNOWN_PIDS;
 		css = parent;
 	}
-	if (up < CGROUP_DEPTH)
+	if (up < levels)
 		v->known |= KNOWN_PARENT_CHAIN;
 	return 0;
 }

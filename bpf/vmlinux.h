@@ -51,6 +51,7 @@ enum {
 /* Helpers that not every kernel has: CO-RE asks the running one for their names. */
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* 5.11 */
+	BPF_FUNC_for_each_map_elem = 164,    /* 5.13 */
 	BPF_FUNC_task_pt_regs = 175,	     /* 5.15 */
 };
 

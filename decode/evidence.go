@@ -34,6 +34,8 @@ const (
 	KnownCommitted                      // Committed, Overcommit
 	KnownCommitLimit                    // CommitLimit
 	KnownNrOpen                         // NrOpen
+	KnownNprocLevel                     // NprocNS, NprocUID
+	KnownNprocAll                       // Nproc* took all user namespaces above into account
 )
 
 const (
@@ -100,7 +102,7 @@ type Evidence struct {
 	PgtablesBytes uint64 // page tables of the creator's memory, which a child without CLONE_VM gets a copy of (KnownPgtables)
 
 	// The limits one by one, from the creator's user namespace and the child's cgroup
-	// upwards; what lies above [UsernsDepth] and [CgroupDepth] was not looked at.
+	// upwards, of the lowest [UsernsDepth] and [CgroupDepth].
 	Nproc       [UsernsDepth]NprocLevel
 	Pids        [CgroupDepth]PidsLevel
 	NprocLevels uint32
@@ -126,9 +128,11 @@ type Evidence struct {
 	// CommitLimit is how many pages may be promised where Overcommit is 2 (KnownCommitLimit).
 	CommitLimit uint64
 	NrOpen      uint64 // the sysctl fs.nr_open (KnownNrOpen)
+	NprocNS     uint32 // of NprocCount: the user namespace, its inode number (KnownNprocLevel)
+	NprocUID    uint32 // and the user whose processes and threads are counted
 }
 
-// How many levels of limits are looked at (bpf/event.h).
+// How many levels of limits are told one by one (bpf/event.h); more are looked at.
 const (
 	UsernsDepth = 4
 	CgroupDepth = 8
@@ -149,10 +153,10 @@ type PidsLevel struct {
 	Limit  int64
 }
 
-// NprocChain are the levels that were looked at.
+// NprocChain are the levels that are told one by one.
 func (e *Evidence) NprocChain() []NprocLevel { return e.Nproc[:min(e.NprocLevels, UsernsDepth)] }
 
-// PidsChain are the levels that were looked at. The root has no limit and counts nothing:
+// PidsChain are the levels that are told one by one. The root has no limit and counts nothing:
 // it is not among them.
 func (e *Evidence) PidsChain() []PidsLevel { return e.Pids[:min(e.PidsLevels, CgroupDepth)] }
 
@@ -219,6 +223,8 @@ func (e *Evidence) parse(w *[evidenceSize]byte) {
 	e.Overcommit = le.Uint64(w[624:])
 	e.CommitLimit = le.Uint64(w[632:])
 	e.NrOpen = le.Uint64(w[640:])
+	e.NprocNS = le.Uint32(w[648:])
+	e.NprocUID = le.Uint32(w[652:])
 }
 
 func (e *Evidence) parseChains(w *[evidenceSize]byte) {

@@ -159,7 +159,7 @@ func (s *State) setNproc(e *Evidence, traits Traits) {
 	if e.NprocCount < 0 { // more than there can be (kernel/ucount.c)
 		count = limit
 	}
-	if count < limit && e.NprocLevels == UsernsDepth && e.UserLevel >= UsernsDepth {
+	if count < limit && !e.NprocByUser && e.Known&KnownNprocAll == 0 {
 		return // user namespaces above were not looked at
 	}
 	s.setLimit(CondNprocReached, count, limit, nearCount)

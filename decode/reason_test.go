@@ -18,7 +18,7 @@ func ordinary(entry Entry, flags uint64, errno Errno) Record {
 		Have: HaveFlags | HaveExitSignal, Entry: entry, Flags: flags, ExitSignal: 17, Layer: LayerCopyProcess, Result: -int32(errno),
 		FactsKnown: 1<<FactCreatorNSInit | 1<<FactCreatorForeignPidNS | 1<<FactCreatorForeignTimeNS | 1<<FactCreatorAutoreap,
 		Evidence: Evidence{
-			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles | KnownPerf | KnownFullest,
+			Known:        KnownCreator | KnownSignals | KnownNproc | KnownPids | KnownParentChain | KnownPidns | KnownChroot | KnownFiles | KnownPerf | KnownFullest | KnownNprocAll,
 			CapEffective: 1<<41 - 1, NprocCount: 100, NprocLimit: 1000, PidsCount: 10, PidsLimit: 100,
 			PidnsAllocated: 1<<31 | 200, PidnsInit: true, FullestUsed: 200, NofileLimit: 1024, MaxFds: 256,
 		},
@@ -110,7 +110,8 @@ func TestReasonOf(t *testing.T) {
 		"user namespaces above those that are looked at": {
 			errno: EAGAIN,
 			change: func(r *Record, _ *System) {
-				r.UID, r.Evidence.CapEffective, r.Evidence.UserLevel, r.Evidence.NprocLevels = 1000, 0, 7, UsernsDepth
+				r.UID, r.Evidence.CapEffective = 1000, 0
+				r.Evidence.Known &^= KnownNprocAll
 				r.Evidence.PidsCount = 100
 			},
 			candidates: []string{"nproc-limit", "pids-limit"},
@@ -249,6 +250,25 @@ func TestPidsText(t *testing.T) {
 		if got := string(AppendReason(nil, &r, &reason, &ctx)); got != "pids.max of "+c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
+	}
+}
+
+// TestPidsBeyond: where no cgroup that was looked at has refused, and there are more above, none
+// is named as the one, nor in the advice.
+func TestPidsBeyond(t *testing.T) {
+	r, sys := ordinary(EntryClone, 0, EAGAIN), aSystem(t)
+	e := &r.Evidence
+	e.Known &^= KnownParentChain
+	e.Pids[0] = PidsLevel{Cgroup: 'a', Count: 2, Limit: 1 << 22}
+	e.PidsLevels, e.PidsCgroup, e.PidsCount, e.PidsLimit = 1, 'a', 2, 1<<22
+	ctx := ReasonContext{System: &sys, Path: func(dst []byte, path string) []byte { return append(dst, path...) },
+		Pids: func(id uint64) (string, bool) { return "/" + string(rune(id)), true }}
+	reason := ReasonOf(&r, &sys)
+	if got, want := string(AppendReason(nil, &r, &reason, &ctx)), "pids.max reached of a cgroup above those that were looked at, from /a upwards"; reason.ID() != "pids-limit" || got != want {
+		t.Errorf("%s: %s", reason.ID(), got)
+	}
+	if fix := string(AppendFix(nil, &r, &reason, &ctx)); strings.Contains(fix, "/a") {
+		t.Errorf("advice: %s", fix)
 	}
 }
 

@@ -119,9 +119,22 @@ func (c *ReasonContext) appendCgroup(dst []byte, find func(uint64) (string, bool
 	return strconv.AppendUint(append(dst, "cgroup "...), id, 10)
 }
 
+// pidsBeyond says that no cgroup that was looked at can have refused, and that there are more above.
+func (e *Evidence) pidsBeyond() bool {
+	return e.Known&KnownParentChain == 0 && e.PidsLimit-e.PidsCount > nearCount
+}
+
 // appendPids: pids.max of /system.slice/ci.slice reached: 512 of 512 (creator in …).
 func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
+	if e.pidsBeyond() {
+		dst = append(dst, "pids.max reached of a cgroup above those that were looked at"...)
+		if chain := e.PidsChain(); len(chain) > 0 {
+			dst = c.appendCgroup(append(dst, ", from "...), c.Pids, chain[0].Cgroup)
+			dst = append(dst, " upwards"...)
+		}
+		return dst
+	}
 	dst = c.appendCgroup(append(dst, "pids.max of "...), c.Pids, e.PidsCgroup)
 	if e.PidsCount >= e.PidsLimit {
 		dst = append(dst, " reached: "...)
@@ -151,7 +164,7 @@ func appendPids(dst []byte, r *Record, c *ReasonContext) []byte {
 
 // fixPids names the command where the path tells that systemd made the cgroup.
 func fixPids(dst []byte, r *Record, c *ReasonContext) []byte {
-	if c.Pids == nil {
+	if c.Pids == nil || r.Evidence.pidsBeyond() {
 		return dst
 	}
 	path, ok := c.Pids(r.Evidence.PidsCgroup)
@@ -182,9 +195,9 @@ func plural(n int64, one, many string) string {
 // appendNproc: user 1000 has 4096 processes and threads, and RLIMIT_NPROC is 4096.
 func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
 	e := &r.Evidence
-	user, chain := r.UID, e.NprocChain()
-	if int(e.NprocUp) < len(chain) {
-		user = chain[e.NprocUp].UID
+	user := r.UID
+	if e.Known&KnownNprocLevel != 0 {
+		user = e.NprocUID
 	}
 	dst = strconv.AppendUint(append(dst, "user "...), uint64(user), 10)
 	dst = strconv.AppendInt(append(dst, " has "...), e.NprocCount, 10)
@@ -193,8 +206,8 @@ func appendNproc(dst []byte, r *Record, c *ReasonContext) []byte {
 	if e.NprocUp == 0 {
 		return dst
 	}
-	if int(e.NprocUp) < len(chain) {
-		dst = strconv.AppendUint(append(dst, " in user namespace "...), uint64(chain[e.NprocUp].NS), 10)
+	if e.Known&KnownNprocLevel != 0 {
+		dst = strconv.AppendUint(append(dst, " in user namespace "...), uint64(e.NprocNS), 10)
 	}
 	dst = strconv.AppendUint(append(dst, ", counted "...), uint64(e.NprocUp), 10)
 	dst = append(dst, plural(int64(e.NprocUp), " user namespace", " user namespaces")...)

@@ -99,7 +99,7 @@ func TestReasonOfDippedCount(t *testing.T) {
 	sys := aSystem(t)
 	sys.Threads = sys.MaxThreads
 	r := failedIn(0, EAGAIN, []Stage{StageTask, StageCreds, StageNproc, StagePolicy}, nil, nil, StageTask, StageCreds, StageNproc)
-	r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 7, NprocLimit: 8}
+	r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownNprocAll | KnownCreator, NprocCount: 7, NprocLimit: 8}
 	if reason := ReasonOf(r, &sys); reason.Certainty != Unknown || reason.Count != 2 {
 		t.Errorf("%s %s, %d candidates", reason.ID(), reason.Certainty, reason.Count)
 	}
@@ -123,7 +123,7 @@ func TestReasonByStage(t *testing.T) {
 		{[]Stage{StageTask, StageCreds, StageNproc}, EAGAIN, "nproc-limit", Certain}, // there is room for threads
 	} {
 		r := failedIn(0, c.errno, markers, nil, nil, c.passed...)
-		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownPids | KnownParentChain | KnownCreator, NprocCount: 5, NprocLimit: 5, PidsLimit: 10}
+		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownNprocAll | KnownPids | KnownParentChain | KnownCreator, NprocCount: 5, NprocLimit: 5, PidsLimit: 10}
 		reason := ReasonOf(r, &sys)
 		if reason.ID() != c.id || reason.Certainty != c.certainty {
 			t.Errorf("passed %v: %s %s %d candidates; want %s %s", c.passed, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)
@@ -138,7 +138,7 @@ func TestReasonDeniedByEvidence(t *testing.T) {
 	sys.Threads = 1
 	r := failedIn(0, EAGAIN, []Stage{StageTask, StageCreds, StageNproc, StagePolicy}, nil, nil, StageTask, StageCreds, StageNproc)
 	r.Progress.Over = OverLimit // and yet it has the capability
-	r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: 1 << 24}
+	r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownNprocAll | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: 1 << 24}
 	if reason := ReasonOf(r, &sys); reason.Certainty == Certain || reason.ID() == "max-threads" {
 		t.Errorf("%s %s, %d candidates", reason.ID(), reason.Certainty, reason.Count)
 	}
@@ -163,7 +163,7 @@ func TestReasonByAnswer(t *testing.T) {
 		sys.Threads = sys.MaxThreads
 		r := failedIn(0, EAGAIN, []Stage{StageTask, StageCreds, StageNproc, StagePolicy}, nil, nil, StageTask, StageCreds, StageNproc)
 		r.Progress.Over = c.over
-		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: c.caps}
+		r.UID, r.Evidence = 1000, Evidence{Known: KnownNproc | KnownNprocAll | KnownCreator, NprocCount: 8, NprocLimit: 8, CapEffective: c.caps}
 		if reason := ReasonOf(r, &sys); reason.ID() != c.id || reason.Certainty != c.certainty {
 			t.Errorf("%d, capabilities %#x: %s %s, %d candidates; want %s %s", c.over, c.caps, reason.ID(), reason.Certainty, reason.Count, c.id, c.certainty)
 		}

@@ -17,8 +17,8 @@ const (
 
 // Lengths in bytes of one record in the ring buffer.
 const (
-	WireSize    = 1152 // with [Progress]
-	FailureSize = 1008 // of a failure
+	WireSize    = 1160 // with [Progress]
+	FailureSize = 1016 // of a failure
 	DetailsSize = 360  // of a success with details
 	ShortSize   = 160  // of one without
 )

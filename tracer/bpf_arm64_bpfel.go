@@ -83,6 +83,8 @@ const (
 	bpfEvidenceKnownKNOWN_COMMITTED     bpfEvidenceKnown = 4194304
 	bpfEvidenceKnownKNOWN_COMMIT_LIMIT  bpfEvidenceKnown = 8388608
 	bpfEvidenceKnownKNOWN_NR_OPEN       bpfEvidenceKnown = 16777216
+	bpfEvidenceKnownKNOWN_NPROC_LEVEL   bpfEvidenceKnown = 33554432
+	bpfEvidenceKnownKNOWN_NPROC_ALL     bpfEvidenceKnown = 67108864
 )
 
 type bpfFact uint32

@@ -34,7 +34,7 @@ var knownNames = map[string]uint64{
 	"unmapped": uint64(decode.KnownUnmapped), "memory": uint64(decode.KnownMemory), "args": uint64(decode.KnownArgs),
 	"target": uint64(decode.KnownTarget), "parent_chain": uint64(decode.KnownParentChain),
 	"files": uint64(decode.KnownFiles), "set_tid": uint64(decode.KnownSetTid), "sender": uint64(decode.KnownSender), "pgtables": uint64(decode.KnownPgtables),
-	"reset": uint64(decode.KnownReset), "target_access": uint64(decode.KnownTargetAccess), "pidns_last": uint64(decode.KnownPidnsLast), "mm": uint64(decode.KnownMM), "perf": uint64(decode.KnownPerf), "threads": uint64(decode.KnownThreads), "fullest": uint64(decode.KnownFullest), "committed": uint64(decode.KnownCommitted), "commit_limit": uint64(decode.KnownCommitLimit), "nr_open": uint64(decode.KnownNrOpen),
+	"reset": uint64(decode.KnownReset), "target_access": uint64(decode.KnownTargetAccess), "pidns_last": uint64(decode.KnownPidnsLast), "mm": uint64(decode.KnownMM), "perf": uint64(decode.KnownPerf), "threads": uint64(decode.KnownThreads), "fullest": uint64(decode.KnownFullest), "committed": uint64(decode.KnownCommitted), "commit_limit": uint64(decode.KnownCommitLimit), "nr_open": uint64(decode.KnownNrOpen), "nproc_level": uint64(decode.KnownNprocLevel), "nproc_all": uint64(decode.KnownNprocAll),
 }
 
 // enums are the tables of Go that mirror an enum of C.

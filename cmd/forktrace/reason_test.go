@@ -294,6 +294,58 @@ func TestPidsLimit(t *testing.T) {
 	}
 }
 
+// TestDeepPidsLimit: the cgroup that refused is named, however far above the creator's it is.
+func TestDeepPidsLimit(t *testing.T) {
+	testkit.NeedRoot(t)
+	dir, path := newPidsCgroup(t)
+	deepest := filepath.Join(dir, "inner")
+	for level := range 10 {
+		_ = os.WriteFile(filepath.Join(deepest, "cgroup.subtree_control"), []byte("+pids"), 0) // of version 2
+		deepest = filepath.Join(deepest, strconv.Itoa(level))
+		if err := os.Mkdir(deepest, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			testkit.Eventually(t, "an empty cgroup", func() error { return os.Remove(deepest) })
+			deepest = filepath.Dir(deepest)
+		})
+	}
+	limitPids(t, dir, "2")
+	for _, e := range refusedIn(t, deepest, "sleep 0.1 & sleep 0.1 & sleep 0.1 & wait") {
+		chain, _ := e.Evidence["pids"].([]any)
+		if e.Reason == nil || len(chain) != decode.CgroupDepth {
+			t.Fatalf("reason %+v of %s, evidence %v", e.Reason, describe(&e), e.Evidence)
+		}
+		if strings.HasPrefix(e.Reason.Text, "pids.max reached of a cgroup above those that were looked at, from "+path+"/inner/0/") {
+			t.Skip("needs: deep limits: this kernel's BPF programs are verified as one piece")
+		}
+		if e.Reason.ID != "pids-limit" || e.Evidence["pids_up"] != 11.0 || !strings.HasPrefix(e.Reason.Text, "pids.max of "+path+" reached: 2 of 2") {
+			t.Errorf("reason %+v, evidence %v", e.Reason, e.Evidence)
+		}
+	}
+}
+
+// TestExemptRoot: RLIMIT_NPROC does not concern root, whatever is full: it is neither refused
+// by it nor is that among the causes of another refusal.
+func TestExemptRoot(t *testing.T) {
+	testkit.NeedRoot(t)
+	r := testkit.New(t, "--", testkit.Creations(t), "limited-root")
+	r.Launch(t).WantStatus(t, 1) // it was not refused
+	for _, e := range r.Events(t).Creations {
+		if e.Result < 0 {
+			t.Errorf("refused: %s", describe(&e))
+		}
+	}
+	dir, _ := newPidsCgroup(t)
+	inner := filepath.Join(dir, "inner")
+	limitPids(t, inner, "1")
+	for _, e := range refusedIn(t, inner, "exec "+testkit.Creations(t)+" limited-root") {
+		if e.Reason == nil || e.Reason.ID != "pids-limit" {
+			t.Errorf("reason %+v, evidence %v", e.Reason, e.Evidence)
+		}
+	}
+}
+
 func limitPids(t *testing.T, dir, limit string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, "pids.max"), []byte(limit), 0); err != nil {

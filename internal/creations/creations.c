@@ -15,6 +15,7 @@
  *	creations memory-limit USAGE LIMIT
  *	                             one attempt in a memory cgroup, whose files these are, without room
  *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
+ *	creations limited-root       one attempt of root's whose RLIMIT_NPROC is reached
  *	creations reset-on-fork      one attempt under SCHED_DEADLINE with reset-on-fork; status 77: not here
  *	creations crowd              processes of a user who has as many as he may fork and end
  *	creations fallback           a clone3 that a filter refuses, and the clone in its place
@@ -86,6 +87,8 @@ int main(int argc, char **argv)
 		return run_memory_limit(argv[2], argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "limited-user"))
 		return run_limited_user();
+	if (argc == 2 && !strcmp(argv[1], "limited-root"))
+		return run_limited_root();
 	if (argc == 2 && !strcmp(argv[1], "reset-on-fork"))
 		return run_reset_on_fork();
 	if (argc == 2 && !strcmp(argv[1], "crowd"))
@@ -101,7 +104,7 @@ int main(int argc, char **argv)
 	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | "
 			"containers DEPTH | kernel | "
 			"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
-			"limited-user | reset-on-fork | crowd | fallback | livelock N | "
+			"limited-user | limited-root | reset-on-fork | crowd | fallback | livelock N | "
 			"bench-KIND N | storm NAME N SECONDS [PID_MAX] | seccomp-bpf CMD...\n");
 	return 2;
 }

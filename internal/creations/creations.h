@@ -135,6 +135,7 @@ int run_memory_limit(const char *usage, const char *limit);
 /* limited.c: single attempts in a cgroup that is full */
 #define NOT_HERE 77 /* exit status: what it takes cannot be had */
 int run_limited_user(void);
+int run_limited_root(void);
 int run_reset_on_fork(void);
 /* crowd.c */
 int run_crowd(void);

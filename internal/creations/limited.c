@@ -18,6 +18,14 @@ int run_limited_user(void)
 	return no_processes_left() || refused();
 }
 
+/* RLIMIT_NPROC is not for root. */
+int run_limited_root(void)
+{
+	struct rlimit none = {0, 0};
+
+	return setrlimit(RLIMIT_NPROC, &none) || refused();
+}
+
 /* The rule about SCHED_DEADLINE is not for a creator whose children are scheduled as ordinary ones. */
 int run_reset_on_fork(void)
 {

@@ -46,11 +46,9 @@ static int few_threads(void)
 	return write_file("/proc/sys/kernel/threads-max", "20"); /* the least (kernel/fork.c: MIN_THREADS) */
 }
 
-/* The least pid_max, and processes that hold its numbers until their namespace's first process ends. */
-static int no_numbers(void)
+/* Processes that hold numbers, until none is left and their namespace's first process ends. */
+static int hold_numbers(void)
 {
-	if (as_init() || write_file("/proc/sys/kernel/pid_max", "301"))
-		return -1;
 	for (int i = 0; i < 400; i++) {
 		pid_t pid = fork();
 
@@ -62,6 +60,12 @@ static int no_numbers(void)
 			return 0;
 	}
 	return -1;
+}
+
+/* The least pid_max. */
+static int no_numbers(void)
+{
+	return as_init() || write_file("/proc/sys/kernel/pid_max", "301") || hold_numbers();
 }
 
 /* A table of files that is longer than a new one may be. */
@@ -200,11 +204,23 @@ static int no_numbers_above(void)
 	return no_numbers() || unshare(CLONE_NEWPID);
 }
 
+/* Ten pid namespaces, of which the outermost has no numbers left: each process of the innermost took one. */
+static int no_numbers_far_above(void)
+{
+	if (as_init() || write_file("/proc/sys/kernel/pid_max", "301"))
+		return -1;
+	for (int level = 2; level <= 10; level++)
+		if (as_init())
+			return -1;
+	return hold_numbers();
+}
+
 int run_pid_exhausted(void)
 {
 	static const struct reason_case own[] = {
 	    {"pid-exhausted", no_numbers, {SYS_clone, 0, SIGCHLD}, EAGAIN},
 	    {"pid-exhausted", no_numbers_above, {SYS_clone, 0, SIGCHLD}, EAGAIN},
+	    {"pid-exhausted", no_numbers_far_above, {SYS_clone, 0, SIGCHLD}, EAGAIN},
 	};
 
 	return run_reason_cases(own, sizeof(own) / sizeof(own[0]));

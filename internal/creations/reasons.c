@@ -131,6 +131,21 @@ static int nested_userns(void)
 	return 0;
 }
 
+/* The limit is that of a user namespace further above than are told one by one. */
+static int none_left_far_above(void)
+{
+	char map[32];
+
+	snprintf(map, sizeof(map), "0 %d 1", ORDINARY_USER);
+	if (none_left_above() || prctl(PR_SET_DUMPABLE, 1) || write_file("/proc/self/setgroups", "deny") ||
+	    write_file("/proc/self/uid_map", map) || write_file("/proc/self/gid_map", map))
+		return -1;
+	for (int level = 2; level <= 7; level++)
+		if (without("/proc/sys/user/max_time_namespaces")) /* not in the way */
+			return -1;
+	return 0;
+}
+
 /* Goes on as the first process of a new pid namespace; the one before waits for it. */
 int as_init(void)
 {
@@ -272,6 +287,11 @@ static const struct reason_case reason_cases[] = {
     {"ns-needs-admin", ordinary_user, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, EPERM},
     {"nproc-limit", no_processes_left, {SYS_clone, 0, SIGCHLD}, EAGAIN},
     {"nproc-limit", none_left_above, {SYS_clone, 0, SIGCHLD}, EAGAIN, "RLIMIT_NPROC of each user namespace"},
+    {"nproc-limit",
+     none_left_far_above,
+     {SYS_clone, 0, SIGCHLD},
+     EAGAIN,
+     "RLIMIT_NPROC of each user namespace"},
     {"pidns-dead", dead_pidns, {SYS_clone, 0, SIGCHLD}, ENOMEM},
     {"thread-foreign-pidns", foreign_pidns, {SYS_clone, THREAD, 0}, EINVAL},
     {"sched-deadline", under_deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},

@@ -39,6 +39,8 @@ var evidenceFields = []evidenceField{
 	{"nproc_count", decode.KnownNproc, func(e *decode.Evidence) uint64 { return uint64(e.NprocCount) }, 0, false},
 	{"nproc_limit", decode.KnownNproc, func(e *decode.Evidence) uint64 { return e.NprocLimit }, noRlimit, false},
 	{"nproc_up", decode.KnownNproc, func(e *decode.Evidence) uint64 { return uint64(e.NprocUp) }, 0, false},
+	{"nproc_user_ns", decode.KnownNprocLevel, func(e *decode.Evidence) uint64 { return uint64(e.NprocNS) }, 0, false},
+	{"nproc_uid", decode.KnownNprocLevel, func(e *decode.Evidence) uint64 { return uint64(e.NprocUID) }, 0, false},
 	{"pids_cgroup_id", decode.KnownPids, func(e *decode.Evidence) uint64 { return e.PidsCgroup }, 0, false},
 	{"pids_count", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsCount) }, 0, false},
 	{"pids_limit", decode.KnownPids, func(e *decode.Evidence) uint64 { return uint64(e.PidsLimit) }, noPids, false},

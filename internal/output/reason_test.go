@@ -19,7 +19,8 @@ func refusedRecord() decode.Record {
 		Pid: 5, Tid: 5, PPid: 1, Result: -int32(decode.EAGAIN), Layer: decode.LayerCopyProcess,
 	}, "job")
 	e := &r.Evidence
-	e.Known = decode.KnownCreator | decode.KnownPids | decode.KnownParentChain | decode.KnownNproc | decode.KnownPidns | decode.KnownPidnsLast | decode.KnownFullest
+	e.Known = decode.KnownCreator | decode.KnownPids | decode.KnownParentChain | decode.KnownNproc | decode.KnownPidns | decode.KnownPidnsLast | decode.KnownFullest | decode.KnownNprocLevel | decode.KnownNprocAll
+	e.NprocNS, e.NprocUID = 10, 1000
 	e.PidsCgroup, e.PidsCount, e.PidsLimit, e.PidsUp, e.PidsLevels = 2, 20, 20, 1, 2
 	e.Pids = [decode.CgroupDepth]decode.PidsLevel{{Cgroup: 3, Count: 5, Limit: noPids}, {Cgroup: 2, Count: 20, Limit: 20}}
 	e.NprocCount, e.NprocLimit, e.NprocUp, e.NprocLevels = 7, 4096, 1, 2
