@@ -210,11 +210,14 @@ READER evidence_pidns(struct evidence *v, __u64 at)
 	return 0;
 }
 
-#define PIDNS_MOST                                                                                           \
-	33 /* pid namespaces can be nested 32 deep (MAX_PID_NS_LEVEL, include/linux/pid_namespace.h) */
+/* Pid namespaces can be nested 32 deep (MAX_PID_NS_LEVEL, include/linux/pid_namespace.h). */
+#define PIDNS_MOST  33
 #define PIDNS_DEPTH 8
 
-/* How many numbers are left, below 0 where the limit was lowered; where it is not known they are compared. */
+/*
+ * How many numbers are left, below 0 where the limit was lowered. A limit that is not known
+ * (0) counts as the highest: then the namespace with most in use is the fullest.
+ */
 static __always_inline __s64 numbers_left(__u32 used, __u32 max)
 {
 	return (__s64)(max ? max : PIDNS_ADDING) - used;

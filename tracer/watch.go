@@ -86,6 +86,7 @@ func (w *stageWatch) run() {
 			err = w.look()
 		}
 		if err != nil { // failures tell no stage any more, as where there are no hooks
+			_ = w.kernel.unhookStages() // what is left costs time and tells nothing
 			return
 		}
 	}

@@ -13,8 +13,8 @@ type memo struct {
 	}
 }
 
-// memoSize bounds what is kept whatever is traced; a power of two. One place a number pair:
-// the last text stays.
+// memoSize bounds what is kept whatever is traced; a power of two. Each pair of numbers has one
+// place, which it shares: the last text stays.
 const memoSize = 16
 
 // append appends the text of a and b: write adds it to an object when it is not kept.
