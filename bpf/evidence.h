@@ -307,7 +307,7 @@ static __always_inline bool huge_pages(__u64 *pages)
 	__s32 n;
 
 	*pages = 0;
-	if (!bpf_core_type_exists(struct hstate))
+	if (!bpf_core_field_exists(struct hstate, nr_huge_pages)) /* else empty, or not there */
 		return true;
 	if (!hstates_at || !READ_AT(n, hstates_max_at))
 		return false;

@@ -201,14 +201,15 @@ static __always_inline void read_facts(struct event *e, struct task_struct *p, s
 	same(f, FACT_FILES, RD(p, files), RD(c, files));
 	same(f, FACT_SIGHAND, RD(p, sighand), RD(c, sighand));
 	same(f, FACT_THREAD_GROUP, RD(p, group_leader), RD(c, group_leader));
-	same(f, FACT_REAL_PARENT, child->real_parent, creator->real_parent);
+	/* parents exit at any time: read anew, so that a change spoils this or the numbers above, not both */
+	same(f, FACT_REAL_PARENT, RD(p, real_parent), RD(c, real_parent));
 	same(f, FACT_CGROUP, child->cgroups, creator->cgroups);
 	same(f, FACT_USER_NS, RD(pcred, user_ns), RD(ccred, user_ns));
 	same(f, FACT_PID_NS, child->pid_ns, creator->pid_ns); /* of the thread_pids, which never change */
 	facts_nsproxy(f, pn, cn, btf);
 	facts_signal(f, p, c, btf);
 	facts_optional(f, e->flags, p, c, btf);
-	fact(f, FACT_CHILD_OF_CREATOR, child->real_parent == c);
+	fact(f, FACT_CHILD_OF_CREATOR, RD(p, real_parent) == c);
 	fact(f, FACT_PTRACED, RD(p, ptrace));
 	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
 	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);

@@ -32,7 +32,7 @@
 	    &(into), sizeof(into),                                                                           \
 	    (void *)((__u64)(p) + bpf_core_field_offset(typeof(*(p)), member) + (index) * sizeof(__u64)))
 
-#define USERNS_MOST 33 /* user namespaces can be nested 32 deep (kernel/user_namespace.c: create_user_ns) */
+#define USERNS_MOST 34 /* user namespaces have levels 0 to 33 (kernel/user_namespace.c: create_user_ns) */
 
 /* How many more a limit allows. */
 static __always_inline __u64 nproc_left(__s64 count, __u64 limit)

@@ -19,7 +19,7 @@ const rateInterval = 2 * time.Second
 
 // stageWatch takes the hooks of the stages, which every creation pays for, off while the
 // machine makes many creations and none fails, and puts them on again. The reader must not
-// wait for that: a goroutine does it, until it ends or the hooks cannot be put on any more.
+// wait for that: a goroutine does it.
 type stageWatch struct {
 	kernel *kernelSide
 	busy   float64 // creations a second
@@ -28,8 +28,10 @@ type stageWatch struct {
 	on          bool
 	lastFailure time.Time
 	lastBusy    time.Time
-	counted     uint64 // creations of the machine when the rate was known last
+	refused     time.Time // when the hooks could not be put on: not tried again before the quiet time has passed
+	counted     uint64    // creations of the machine when the rate was known last
 	countedAt   time.Time
+	dropped     uint64 // failures of which no record came, until then
 
 	failed chan struct{} // room for one
 	stop   chan struct{}
@@ -75,51 +77,52 @@ func (w *stageWatch) run() {
 	tick := time.NewTicker(min(rateInterval, w.quiet))
 	defer tick.Stop()
 	for {
-		var err error
 		select {
 		case <-w.stop:
 			return
 		case <-w.failed:
 			w.lastFailure = time.Now()
-			err = w.set(true)
+			w.set(true)
 		case <-tick.C:
-			err = w.look()
-		}
-		if err != nil { // failures tell no stage any more, as where there are no hooks
-			_ = w.kernel.unhookStages() // what is left costs time and tells nothing
-			return
+			w.look()
 		}
 	}
 }
 
-// look compares the rate of creations.
-func (w *stageWatch) look() error {
+// look compares the rate of creations. Failures that the reader got no record of count as well.
+func (w *stageWatch) look() {
 	totals, err := w.kernel.totals()
 	if err != nil {
-		return err
+		return // the next time, then: all stays as it is
 	}
 	n, now := totals.Seen.Created, time.Now()
-	busy := float64(n-w.counted) > w.busy*now.Sub(w.countedAt).Seconds()
+	if totals.Dropped.Failed != w.dropped {
+		w.dropped, w.lastFailure = totals.Dropped.Failed, now
+		w.set(true)
+	}
+	busy := float64(int64(n-w.counted)) > w.busy*now.Sub(w.countedAt).Seconds()
 	w.counted, w.countedAt = n, now
 	if busy {
 		w.lastBusy = now
 	}
 	if now.Sub(w.lastFailure) > w.quiet && (busy || now.Sub(w.lastBusy) > w.quiet) {
-		return w.set(!busy)
+		w.set(!busy)
 	}
-	return nil
 }
 
-// set puts the hooks on or takes them off.
-func (w *stageWatch) set(on bool) error {
-	if w.on == on {
-		return nil
+// set puts the hooks on or takes them off. While they cannot be put on failures tell no stage.
+func (w *stageWatch) set(on bool) {
+	if w.on == on || on && time.Since(w.refused) < w.quiet {
+		return
 	}
 	w.on = on
 	if on {
-		return w.kernel.hookStages()
+		if w.kernel.hookStages() == nil {
+			return
+		}
+		w.on, w.refused = false, time.Now()
 	}
-	return w.kernel.unhookStages()
+	_ = w.kernel.unhookStages() // a hook that is left costs time and tells nothing
 }
 
 // hookStages attaches the programs of the stages again.
@@ -129,6 +132,9 @@ func (k *kernelSide) hookStages() error {
 			continue
 		}
 		link, err := a.Hook.attach.attach(k.programs[i], a.Hook.Symbol)
+		if err != nil && a.Need == NeedOver {
+			continue // the stages can do without
+		}
 		if err != nil {
 			return fmt.Errorf("attaching program %s again: %w", a.Hook.Program, plain(err))
 		}

@@ -30,6 +30,8 @@ type reasonCase struct {
 	Comm     string `json:"comm"`  // of the creator
 	// CommitLimit is CommitLimit of /proc/meminfo at the attempt, 0 where it is of no account.
 	CommitLimit uint64 `json:"commit_limit_kb"`
+	// Above is how many user namespaces above the creator's has the limit that is reached.
+	Above int `json:"above"`
 }
 
 // stableReasons are decided by what nobody else can change: they must be certain where the
@@ -193,6 +195,12 @@ func checkReason(t *testing.T, c *reasonCase, events []testkit.Event) {
 		if e.Creator.Comm != c.Comm || e.Result != c.Want {
 			continue
 		}
+		if c.CommitLimit != 0 {
+			checkCommitLimit(t, e.Evidence, c.CommitLimit)
+		}
+		if c.Above != 0 && (e.Evidence["nproc_up"] != float64(c.Above) || e.Evidence["nproc_limit"] != 1.0 || e.Evidence["nproc_user_ns"] == nil) {
+			t.Errorf("the limit is of %d user namespaces above: evidence %v", c.Above, e.Evidence)
+		}
 		switch {
 		case e.Reason == nil:
 			t.Error("no reason")
@@ -208,9 +216,6 @@ func checkReason(t *testing.T, c *reasonCase, events []testkit.Event) {
 			t.Errorf("without a sentence or without advice: %+v", *e.Reason)
 		case slices.Contains(stableReasons, c.Reason) && e.Reason.Certainty != "certain":
 			t.Errorf("%s, not certain", e.Reason.Certainty)
-		}
-		if c.CommitLimit != 0 {
-			checkCommitLimit(t, e.Evidence, c.CommitLimit)
 		}
 		return
 	}
@@ -330,7 +335,7 @@ func TestDeepPidsLimit(t *testing.T) {
 func TestExemptRoot(t *testing.T) {
 	testkit.NeedRoot(t)
 	r := testkit.New(t, "--", testkit.Creations(t), "limited-root")
-	r.Launch(t).WantStatus(t, 1) // it was not refused
+	r.Launch(t).WantStatus(t, 1) // the limit was set, and it was not refused
 	for _, e := range r.Events(t).Creations {
 		if e.Result < 0 {
 			t.Errorf("refused: %s", describe(&e))

@@ -101,6 +101,7 @@ struct reason_case {
 	int want_errno;
 	const char *needs;     /* what a kernel may lack; NULL: nothing but the reason itself */
 	void (*restore)(void); /* in the parent, for what prepare changed of the whole machine */
+	int above;	       /* user namespaces between the creator's and that whose limit is reached */
 	int hold;	       /* keep it for as long as a tracer may take to read limits that BPF cannot */
 };
 int run_reason_cases(const struct reason_case *cases, unsigned n);

@@ -23,7 +23,7 @@ int run_limited_root(void)
 {
 	struct rlimit none = {0, 0};
 
-	return setrlimit(RLIMIT_NPROC, &none) || refused();
+	return setrlimit(RLIMIT_NPROC, &none) ? 2 : refused();
 }
 
 /* The rule about SCHED_DEADLINE is not for a creator whose children are scheduled as ordinary ones. */

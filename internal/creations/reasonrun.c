@@ -33,9 +33,9 @@ static void attempt(const struct reason_case *c)
 	failed = c->prepare && c->prepare();
 	result = failed ? 0 : raw_create(&r);
 	printf("{\"reason\":\"%s\",\"prepared\":%s,\"result\":%ld,\"want\":%d,\"needs\":\"%s\","
-	       "\"comm\":\"%s\",\"commit_limit_kb\":%lu}\n",
+	       "\"comm\":\"%s\",\"commit_limit_kb\":%lu,\"above\":%d}\n",
 	       c->reason, failed ? "false" : "true", result, -c->want_errno, c->needs ? c->needs : c->reason,
-	       comm, commit_limit_kb);
+	       comm, commit_limit_kb, c->above);
 	fflush(stdout);
 	if (c->hold)
 		usleep(HOLD_US);
