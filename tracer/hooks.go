@@ -73,7 +73,7 @@ const (
 	payCreation  = "each creation, some hundred nanoseconds"
 	payFailure   = "each creation, some tens of nanoseconds"
 	givesStages  = "the stage that a failure reached and the label it left by, and the time that each stage takes"
-	payStages    = "each creation and each end of a task, one to three microseconds in all; a trace of the machine has none while it makes many and none fails"
+	payStages    = "each creation and each end of a task, by estimate one to three microseconds in all; a trace of the machine has none while it makes many and none fails"
 	payOver      = "each creation, some tens of nanoseconds; a trace of the machine has none while it makes many and none fails"
 	payEnd       = "each end of a task, some two tenths of a microsecond; in top and storm only"
 	payExec      = "each exec, some two tenths of a microsecond; in top and storm only"
