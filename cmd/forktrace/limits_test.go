@@ -168,4 +168,3 @@ func TestResetOnFork(t *testing.T) {
 		}
 	}
 }
-
