@@ -282,10 +282,10 @@ struct progress {
 	__u64 start;	     /* CLOCK_BOOTTIME, ns */
 	__u32 markers;	     /* stages whose marker was attached, bit by number */
 	__u32 unwinds;	     /* likewise the functions that undo them */
-	__u32 unwound;	     /* which of these were called: a failure left behind those stages */
+	__u32 unwound;	     /* which of these were called, before any of an earlier stage */
 	__u32 at[STAGE_MAX]; /* ns from start until the stage's marker was passed; 0: it was not */
 	__u32 over;	     /* enum over */
-	__u32 pad;
+	__u32 late;	     /* which of the unwinds were called after one of an earlier stage */
 };
 
 /*

@@ -54,7 +54,12 @@ static __always_inline int reach_stage(__u64 cookie)
 	if (!p || stage >= STAGE_MAX)
 		return 0;
 	if (cookie & COOKIE_UNWIND) {
-		p->unwound |= 1U << stage;
+		__u32 bit = 1U << stage;
+
+		if (p->unwound & (bit - 1))
+			p->late |= bit;
+		else
+			p->unwound |= bit;
 		return 0;
 	}
 	if (p->unwound || p->at[stage])

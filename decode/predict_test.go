@@ -61,10 +61,10 @@ func TestTraitsOf(t *testing.T) {
 		"5.10.174":              "checkpoint-restore pidfd-alias-clone3",
 		"5.10":                  "checkpoint-restore pidfd-alias-clone3 newtime-clone3",
 		"5.10.0-32-cloud-amd64": "checkpoint-restore pidfd-alias-clone3 newtime-clone3 userns-sysctl",
-		"6.1.0-56-amd64":        "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late userns-hook cpuset-fork userns-sysctl",
-		"6.1.24":                "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late userns-hook",
-		"6.0-rc7":               "checkpoint-restore pidfd-alias-clone3 nproc-late",
-		"6.1.192-1+deb12u1":     "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late userns-hook cpuset-fork userns-sysctl",
+		"6.1.0-56-amd64":        "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late userns-hook cpuset-fork userns-sysctl worker-private",
+		"6.1.24":                "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late userns-hook worker-private",
+		"6.0-rc7":               "checkpoint-restore pidfd-alias-clone3 nproc-late worker-private",
+		"6.1.192-1+deb12u1":     "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late userns-hook cpuset-fork userns-sysctl worker-private",
 		"5.15.0-91-generic":     "checkpoint-restore pidfd-alias-clone3 newtime-clone3 nproc-late",
 	} {
 		traits, err := TraitsOf(release, "riscv64")
@@ -104,6 +104,7 @@ func TestTraitTable(t *testing.T) {
 	}
 	used |= TraitCheckpointRestore | TraitPidMaxPerNS | TraitTidChecksFirst // by set_tid's own checks
 	used |= TraitStackBySign                                                // by the stack's
+	used |= TraitWorkerPrivate | TraitSchedCancelFork                       // by the labels of stages
 	if used != bits {
 		t.Errorf("traits of no use: %#x; without a row: %#x", bits&^used, used&^bits)
 	}

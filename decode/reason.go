@@ -33,6 +33,8 @@ type Reason struct {
 	Candidates [MaxCandidates]*Rule
 	Count      int
 	More       int
+
+	last *Rule // that was listed or counted
 }
 
 // ID is the name of the rule, "" if it is not known.
@@ -46,18 +48,25 @@ func (r *Reason) ID() string {
 // List returns the candidates.
 func (r *Reason) List() []*Rule { return r.Candidates[:r.Count] }
 
-func (r *Reason) add(rule *Rule) {
+// add lists a rule, or counts it; isNew is false for a row of a rule that is there already
+// (those of one rule stand together).
+func (r *Reason) add(rule *Rule) (isNew bool) {
+	if r.last != nil && r.last.ID == rule.ID {
+		return false
+	}
 	for _, c := range r.List() {
 		if c.ID == rule.ID {
-			return
+			return false
 		}
 	}
+	r.last = rule
 	if r.Count == MaxCandidates {
 		r.More++
-		return
+		return true
 	}
 	r.Candidates[r.Count] = rule
 	r.Count++
+	return true
 }
 
 // racy are conditions that others change, so that what is read after a refusal need not
@@ -230,7 +239,9 @@ func (b *ruleBook) explain(reason *Reason, v *view, traits Traits, r *Record, at
 	case !found && w.wild == 1 && (at.known || !w.about):
 		reason.settle(w.other, Deduced)
 	case w.sure == nil && w.limits == 0:
-		b.listAll(reason, v, traits, r, at, errno)
+		b.listAll(reason, v, traits, r, at, errno, true)
+	case w.sure == nil && w.short > 0: // which are less likely than what was observed
+		b.listAll(reason, v, traits, r, at, errno, false)
 	}
 	return found
 }
@@ -256,8 +267,7 @@ func (b *ruleBook) weigh(reason *Reason, v *view, traits Traits, r *Record, at s
 			w.claims = w.claims || usualOfModules(errno) && rule.When.meets(modules)
 			continue
 		}
-		before := reason.Count
-		reason.add(rule)
+		isNew := reason.add(rule)
 		switch {
 		case rule.When.meets(memory):
 			w.short++
@@ -266,7 +276,7 @@ func (b *ruleBook) weigh(reason *Reason, v *view, traits Traits, r *Record, at s
 			return w
 		case applies == Yes:
 			w.limits, w.limit = w.limits+1, rule
-		case reason.Count > before:
+		case isNew:
 			w.plain, w.open = w.plain+1, rule
 		}
 	}
@@ -282,13 +292,16 @@ func usualOfModules(errno Errno) bool { return errno == EPERM || errno == EACCES
 
 var modules = ConditionsOf(CondLSMTask, CondLSMUserNS)
 
-// listAll lists all that may have refused, in the kernel's order: also those who may answer
-// anything, as filters, security modules and schedulers do.
-func (b *ruleBook) listAll(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno) {
+// listAll lists what may have refused, in the kernel's order; rare says whether also those
+// who may answer anything, as filters, security modules and schedulers do, and want of memory.
+func (b *ruleBook) listAll(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno, rare bool) {
 	*reason = Reason{}
 	for i := range b.matchers {
 		m, rule := &b.matchers[i], &b.rules[i]
 		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) || !at.hold(rule) {
+			continue
+		}
+		if !rare && (rule.Errno == 0 || rule.When.meets(memory)) {
 			continue
 		}
 		if applies, _ := m.judge(v); applies != No {

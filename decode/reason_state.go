@@ -256,7 +256,7 @@ func (s *State) setPidns(e *Evidence, sys *System) {
 	}
 	s.Set(CondPidNSDead, !adding && e.PidnsInit)
 	s.Set(CondPidNSSpoilt, !adding && !e.PidnsInit)
-	if adding {
+	if adding || e.PidnsAllocated == 0 { // while it exits its init still has a number
 		s.Set(CondPidNSDying, false)
 	}
 	s.setPidNumbers(e, sys)

@@ -339,6 +339,36 @@ func FuzzReason(f *testing.F) {
 	})
 }
 
+// TestReasonOfClosedPidNamespace: a pid namespace that gives no number out refused the
+// creation when it asked for one or, if its init was exiting meanwhile, at the end.
+func TestReasonOfClosedPidNamespace(t *testing.T) {
+	const adding = 1 << 31
+	for _, c := range []struct {
+		allocated  uint32
+		certainty  Certainty
+		candidates []string // all, or the first
+	}{
+		{0, Deduced, []string{"pidns-dead"}},
+		{1, Unknown, []string{"pidns-dead", "pidns-dying"}},
+		{1 | adding, Unknown, []string{"task-nomem"}},
+	} {
+		sys := aSystem(t)
+		r := &Record{Entry: EntryClone, ExitSignal: 17, Result: -int32(ENOMEM), Have: HaveFlags | HaveExitSignal}
+		r.Evidence = Evidence{Known: KnownPidns | KnownCreator, PidnsInit: true, PidnsAllocated: c.allocated}
+		reason := ReasonOf(r, &sys)
+		got := []string{reason.ID()}
+		if reason.Rule == nil {
+			got = got[:0]
+			for _, rule := range reason.List() {
+				got = append(got, rule.ID)
+			}
+		}
+		if closed := c.allocated < adding; reason.Certainty != c.certainty || closed && !slices.Equal(got, c.candidates) || got[0] != c.candidates[0] {
+			t.Errorf("%#x: %s %v; want %s %v", c.allocated, reason.Certainty, got, c.certainty, c.candidates)
+		}
+	}
+}
+
 // notMade are the reasons that no test makes for real, and why.
 var notMade = map[string]string{
 	"audit-nomem": memoryShort, "creds-nomem": memoryShort, "exec-state-nomem": memoryShort, "files-nomem": memoryShort,
@@ -350,8 +380,8 @@ var notMade = map[string]string{
 	"newipc-not-built": notBuilt, "newnet-not-built": notBuilt, "newpid-not-built": notBuilt, "newtime-not-built": notBuilt,
 	"newuts-not-built": notBuilt, "userns-not-built": notBuilt,
 
-	"fatal-signal": race, "newnet-interrupted": race, "pidns-dying": race, "fs-in-exec": race,
-	"signal-pending": "it is no failure: the call is made again",
+	"newnet-interrupted": "it takes a signal within microseconds",
+	"signal-pending":     "it is no failure: the call is made again",
 
 	"into-cgroup-ns": layout, "cpuset-fork": layout,
 
@@ -363,7 +393,6 @@ var notMade = map[string]string{
 const (
 	memoryShort = "it takes a kernel without memory at one point"
 	notBuilt    = "every kernel of the matrix is built with it"
-	race        = "it takes an event within microseconds"
 	layout      = "its cause takes a layout of namespaces, mounts or controllers that not every machine allows"
 	module      = "it takes a security module or scheduler that refuses"
 )
@@ -371,7 +400,7 @@ const (
 // TestReasonsAreMade: each reason is made for real by the load program, or by a request of
 // the oracle's tests against the kernel, or listed with why it cannot be.
 func TestReasonsAreMade(t *testing.T) {
-	made := map[string]bool{"pids-limit": true} // cmd/forktrace, TestPidsLimit
+	made := map[string]bool{"pids-limit": true, "fatal-signal": true} // cmd/forktrace, TestPidsLimit, TestFatalSignal
 	for _, file := range []string{"reasons.c", "machine.c"} {
 		source, err := os.ReadFile("../internal/creations/" + file)
 		if err != nil {

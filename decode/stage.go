@@ -50,9 +50,10 @@ type StageInfo struct {
 	Name string
 	Does string // what copy_process does in it
 	// Label is where a failure of the stage jumps to ("" where it returns at once), as Linux 7.3
-	// names it. Varies says that other kernels from 5.15 on jump to another.
-	Label  string
-	Varies bool
+	// names it. Where Newer is set that is so of kernels of which it says Yes; others jump to
+	// OldLabel.
+	Label, OldLabel string
+	Newer           func(*Progress, *System) Truth
 
 	// Markers are functions that the stage calls, by the names that kernels have for them;
 	// the first that can be hooked marks the stage. Not all stages have one: most are
@@ -62,7 +63,8 @@ type StageInfo struct {
 	Sometimes bool // it depends on more than flags whether the marker is passed
 	Late      bool // the stage can fail before its marker
 	// Unwinds are functions that undo the stage, or one before it, behind the label that
-	// the following stages jump to: once they run, the failure was behind this stage.
+	// the following stages jump to: once they run, before those of the stages before it, the
+	// failure was behind this stage.
 	Unwinds []string
 }
 
@@ -82,12 +84,12 @@ var StageTable = [StageMax]StageInfo{
 	StageMaxThreads: {Name: "max-threads", Does: "checks threads-max", Label: "bad_fork_cleanup_count"},
 	StagePolicy: {
 		Name: "policy", Does: "copies the memory policy, and what kernel threads have", Label: "bad_fork_cleanup_delayacct",
-		Varies: true, Markers: []string{"cgroup_fork"}, Late: true,
+		OldLabel: "bad_fork_cleanup_threadgroup_lock", Newer: withTrait(TraitWorkerPrivate), Markers: []string{"cgroup_fork"}, Late: true,
 	},
 	StageSched: {Name: "sched", Does: "sets the scheduler up", Label: "bad_fork_cleanup_policy", Markers: []string{"sched_fork"}},
 	StagePerf: {
 		Name: "perf", Does: "inherits performance counters", Label: "bad_fork_sched_cancel_fork",
-		Varies: true, Markers: []string{"perf_event_init_task"},
+		OldLabel: "bad_fork_cleanup_policy", Newer: withTrait(TraitSchedCancelFork), Markers: []string{"perf_event_init_task"},
 	},
 	StageAudit: {Name: "audit", Does: "makes the audit context", Label: "bad_fork_cleanup_perf", Markers: []string{"audit_alloc"}},
 	StageLSM: {
@@ -98,10 +100,13 @@ var StageTable = [StageMax]StageInfo{
 		Name: "semundo", Does: "shares or drops the semaphore undo list", Label: "bad_fork_cleanup_security",
 		Markers: []string{"copy_semundo"}, Unwinds: []string{"exit_sem"},
 	},
-	StageFiles: {Name: "files", Does: "copies the file table", Label: "bad_fork_cleanup_semundo", Markers: []string{"dup_fd"}, None: CloneFiles, Sometimes: true},
+	StageFiles: {
+		Name: "files", Does: "copies the file table", Label: "bad_fork_cleanup_semundo",
+		Markers: []string{"dup_fd"}, None: CloneFiles, Sometimes: true, Unwinds: []string{"exit_files"},
+	},
 	StageFS: {
-		Name: "fs", Does: "copies root, working directory and umask", Label: "bad_fork_cleanup_files",
-		Varies: true, Markers: []string{"copy_fs_struct"}, None: CloneFS, Sometimes: true, Unwinds: []string{"exit_fs"},
+		Name: "fs", Does: "copies root, working directory and umask", Label: "bad_fork_cleanup_semundo",
+		OldLabel: "bad_fork_cleanup_files", Newer: (*Progress).filesLate, Markers: []string{"copy_fs_struct"}, None: CloneFS, Sometimes: true, Unwinds: []string{"exit_fs"},
 	},
 	StageSighand: {Name: "sighand", Does: "copies the signal handlers", Label: "bad_fork_cleanup_fs", Unwinds: []string{"__cleanup_sighand"}},
 	StageSignal:  {Name: "signal", Does: "makes the process's part: limits, timers, pending signals", Label: "bad_fork_cleanup_sighand"},
@@ -120,8 +125,11 @@ var StageTable = [StageMax]StageInfo{
 		Markers: []string{"sched_cgroup_fork"},
 	},
 	StageFutex: {Name: "futex", Does: "makes the futex hash", Label: "bad_fork_cancel_cgroup", Markers: []string{"futex_hash_allocate_default"}, Sometimes: true},
-	StageLink:  {Name: "link", Does: "joins the process tree, unless the creator is being killed", Label: "bad_fork_core_free", Varies: true},
-	StageDone:  {Name: "done", Does: "can fail no more", Markers: []string{"cgroup_post_fork"}},
+	StageLink: {
+		Name: "link", Does: "joins the process tree, unless the creator is being killed", Label: "bad_fork_core_free",
+		OldLabel: "bad_fork_cancel_cgroup", Newer: withTrait(TraitSchedCancelFork), // one commit brought both labels
+	},
+	StageDone: {Name: "done", Does: "can fail no more", Markers: []string{"cgroup_post_fork"}},
 }
 
 // String is the stage's name, "" for one that is not in the table.
@@ -140,9 +148,10 @@ type Progress struct {
 	Start   uint64           // CLOCK_BOOTTIME at the entry, ns
 	Markers uint32           // stages whose marker was attached, bit by number
 	Unwinds uint32           // likewise the functions that undo them
-	Unwound uint32           // which of these ran
+	Unwound uint32           // which of these ran, before any of a stage before theirs
 	At      [StageMax]uint32 // ns from Start to the stage's marker; 0: it was not passed
 	Over    Over             // what the kernel found when it compared with RLIMIT_NPROC
+	Late    uint32           // which of Unwinds ran after one of a stage before theirs
 }
 
 // Over is whether the kernel found the user over RLIMIT_NPROC, where that could be seen
@@ -166,6 +175,7 @@ func (p *Progress) parse(w *[progressSize]byte) {
 		p.At[i] = le.Uint32(w[20+4*i:])
 	}
 	p.Over = Over(le.Uint32(w[136:]))
+	p.Late = le.Uint32(w[140:])
 }
 
 // FailedStages are the first and the last stage in which the attempt can have failed; ok
@@ -194,22 +204,79 @@ func (r *Record) FailedStages() (first, last Stage, ok bool) {
 	return first, last, true
 }
 
-// LeftBy is the label of copy_process that failures of all these stages jump to; "" where
-// they differ, or kernels do.
-func LeftBy(first, last Stage) string {
-	label := StageTable[first].Label
+// LeftBy is the label of copy_process that the failure jumped to, if it was in one of these
+// stages; "" where they have several, or it is not known which this kernel has. sys may be nil.
+func (p *Progress) LeftBy(first, last Stage, sys *System) string {
+	label := p.label(first, sys)
 	for s := first; s <= last; s++ {
-		if StageTable[s].Varies || StageTable[s].Label != label {
+		if p.label(s, sys) != label {
 			return ""
 		}
 	}
 	return label
 }
 
+func (p *Progress) label(s Stage, sys *System) string {
+	info := &StageTable[s]
+	if info.Newer == nil {
+		return info.Label
+	}
+	switch info.Newer(p, sys) {
+	case Yes:
+		return info.Label
+	case No:
+		return info.OldLabel
+	}
+	return ""
+}
+
+// withTrait tells newer kernels by a trait.
+func withTrait(trait Traits) func(*Progress, *System) Truth {
+	return func(_ *Progress, sys *System) Truth {
+		if sys == nil || sys.Traits == 0 {
+			return Open
+		}
+		return TruthOf(sys.Traits&trait != 0)
+	}
+}
+
+// filesLate says whether the kernel closes the child's files not behind a label between those
+// of its neighbours, but last of all, as Linux 6.12.115 and 7.3.4 do. A failure before the
+// files does not tell; nor does one of which it was not seen.
+func (p *Progress) filesLate(*System) Truth {
+	const bit = 1 << StageFiles
+	switch {
+	case p.Unwinds&(bit-1) == 0:
+		return Open
+	case p.undone()&bit != 0:
+		return No
+	}
+	if (p.Unwound|p.Late)&bit != 0 {
+		return Yes
+	}
+	return Open
+}
+
+// undone are the stages that the failure left behind it: labels fall through, so a function
+// that undoes one of them is followed by those of all before it. That of the files, which
+// some kernels call last of all, has to be.
+func (p *Progress) undone() uint32 {
+	undone := p.Unwound
+	for rest := undone; rest != 0; {
+		s := bits.Len32(rest) - 1
+		rest &^= 1 << s
+		before := p.Unwinds &^ p.Late & (1<<s - 1)
+		if before&^undone != 0 || before == 0 && Stage(s) == StageFiles {
+			undone &^= 1 << s
+		}
+	}
+	return undone
+}
+
 // narrow takes the way out into account.
 func (p *Progress) narrow(first, last Stage) (Stage, Stage) {
-	if p.Unwound != 0 {
-		if s := Stage(bits.Len32(p.Unwound)); s > first { // behind the highest that was undone
+	if undone := p.undone(); undone != 0 {
+		if s := Stage(bits.Len32(undone)); s > first { // behind the highest that was undone
 			first = s
 		}
 	}
@@ -217,7 +284,7 @@ func (p *Progress) narrow(first, last Stage) (Stage, Stage) {
 		first = StageNproc + 1
 	}
 	for s := first; s < last; s++ {
-		if missing := p.Unwinds &^ p.Unwound; missing&(1<<s) != 0 {
+		if missing := p.Unwinds &^ (p.Unwound | p.Late); missing&(1<<s) != 0 {
 			last = s
 			break
 		}

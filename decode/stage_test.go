@@ -64,6 +64,12 @@ func TestFailedStages(t *testing.T) {
 	all := []Stage{StageTask, StageCreds, StageNproc, StagePolicy, StageSched, StageLSM, StageSemundo, StageFiles, StageFS, StageMM,
 		StageNamespaces, StageThread, StagePid, StagePidfd, StageCgroup}
 	undo := []Stage{StageSemundo, StageFS, StageSighand, StageNamespaces, StagePid}
+	files := []Stage{StageSemundo, StageFiles, StageFS}
+	late := failedIn(CloneFS, EAGAIN, all, files, files[:1], StageTask, StageSemundo)
+	late.Progress.Late = 1 << StageFiles
+	behind := failedIn(0, ENOMEM, all, undo, []Stage{StageSemundo, StageFS}, StageTask, StageFS)
+	behind.Progress.Unwinds |= 1 << StageFiles
+	behind.Progress.Late = 1 << StageFiles
 	for name, c := range map[string]struct {
 		r           *Record
 		first, last Stage
@@ -75,6 +81,12 @@ func TestFailedStages(t *testing.T) {
 		"the way out":                {failedIn(0, ENOMEM, all, undo, []Stage{StageSemundo, StageFS, StageSighand}, StageTask, StageFS), StageSignal, StageMM},
 		"not so far on the way out":  {failedIn(0, ENOMEM, all, undo, []Stage{StageSemundo, StageFS}, StageTask, StageFS), StageSighand, StageSighand},
 		"without hooks":              {failedIn(0, ENOMEM, nil, nil, nil), StageFlags, StageLink},
+		"files undone":               {failedIn(CloneFS, EAGAIN, all, files, files[:2], StageTask, StageSemundo), StageFS, StageFS},
+		"files not undone":           {failedIn(CloneFiles, ENOMEM, all, files, files[:1], StageTask, StageSemundo), StageFiles, StageFiles},
+		"files undone in the end":    {late, StageFiles, StageFS},
+		"behind such":                {behind, StageSighand, StageSighand},
+		"files undone by others":     {failedIn(CloneFiles, ENOMEM, all, files, files[1:2], StageTask, StageLSM), StageLSM, StageLSM},
+		"files undone, no proof":     {failedIn(CloneFiles, ENOMEM, all, files[1:], files[1:2], StageTask, StageLSM), StageLSM, StageLSM},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first, last, ok := c.r.FailedStages()
@@ -170,19 +182,44 @@ func TestReasonByAnswer(t *testing.T) {
 	}
 }
 
-// TestLeftBy: stages that jump to one label have it together; where kernels differ none is told.
+// TestLeftBy: stages that jump to one label have it together; where kernels differ the
+// traits of this one tell, or the order in which it was undone; where these do not, none is told.
 func TestLeftBy(t *testing.T) {
+	older, newer := &System{Traits: TraitNprocLate}, &System{Traits: TraitWorkerPrivate | TraitSchedCancelFork}
+	undo := []Stage{StageSemundo, StageFiles, StageFS, StageSighand}
+	inOrder := failedIn(CloneFS, EAGAIN, nil, undo, []Stage{StageSemundo, StageFiles})
+	late := failedIn(CloneFS, EAGAIN, nil, undo, []Stage{StageSemundo})
+	late.Progress.Late = 1 << StageFiles
+	unseen := failedIn(CloneFS, EAGAIN, nil, undo[:1], undo[:1])
+	noSysV := failedIn(CloneFS, EAGAIN, nil, undo[1:], undo[1:2])
 	for _, c := range []struct {
+		r           *Record
+		sys         *System
 		first, last Stage
 		label       string
 	}{
-		{StagePid, StagePid, "bad_fork_cleanup_thread"},
-		{StageNproc, StageMaxThreads, "bad_fork_cleanup_count"},
-		{StageNproc, StagePolicy, ""},
-		{StagePerf, StagePerf, ""},
-		{StageFlags, StageFlags, ""},
+		{unseen, nil, StagePid, StagePid, "bad_fork_cleanup_thread"},
+		{unseen, older, StageNproc, StageMaxThreads, "bad_fork_cleanup_count"},
+		{unseen, older, StageNproc, StagePolicy, ""},
+		{unseen, older, StagePolicy, StagePolicy, "bad_fork_cleanup_threadgroup_lock"},
+		{unseen, newer, StagePolicy, StagePolicy, "bad_fork_cleanup_delayacct"},
+		{unseen, older, StagePerf, StagePerf, "bad_fork_cleanup_policy"},
+		{unseen, older, StageSched, StagePerf, "bad_fork_cleanup_policy"},
+		{unseen, newer, StagePerf, StagePerf, "bad_fork_sched_cancel_fork"},
+		{unseen, newer, StageSched, StagePerf, ""},
+		{unseen, older, StageFutex, StageLink, "bad_fork_cancel_cgroup"},
+		{unseen, newer, StageLink, StageLink, "bad_fork_core_free"},
+		{unseen, nil, StageLink, StageLink, ""},
+		{unseen, &System{}, StagePerf, StagePerf, ""},
+		{unseen, newer, StageFS, StageFS, ""},
+		{noSysV, newer, StageFS, StageFS, ""},
+		{inOrder, newer, StageFS, StageFS, "bad_fork_cleanup_files"},
+		{late, newer, StageFS, StageFS, "bad_fork_cleanup_semundo"},
+		{late, newer, StageFiles, StageFS, "bad_fork_cleanup_semundo"},
+		{inOrder, newer, StageFiles, StageFS, ""},
+		{unseen, newer, StageFlags, StageFlags, ""},
 	} {
-		if label := LeftBy(c.first, c.last); label != c.label {
+		if label := c.r.Progress.LeftBy(c.first, c.last, c.sys); label != c.label {
 			t.Errorf("%s to %s: %q, want %q", c.first, c.last, label, c.label)
 		}
 	}

@@ -4,7 +4,8 @@ package decode
 
 import "slices"
 
-// Traits is a set of ways in which kernels differ in what they refuse. A version is only
+// Traits is a set of ways in which kernels differ in what they refuse, and in how they name
+// the way out ([StageInfo]). A version is only
 // a first guess of them, for stable updates and distributions move rules both ways: see
 // [Probe].
 type Traits uint64

@@ -29,6 +29,8 @@ const (
 	TraitUsernsSysctl
 	TraitStackBySign
 	TraitIOCreatorAlive
+	TraitWorkerPrivate
+	TraitSchedCancelFork
 )
 
 // noPlace is an address that cannot be written: probes fail at it if nothing refuses them
@@ -249,5 +251,17 @@ var TraitTable = []TraitInfo{
 		Trait: TraitIOCreatorAlive, Name: "io-creator-alive", Since: KernelVersion{7, 3, 2}, Backports: []KernelVersion{{6, 12, 117}},
 		Sentence: "A task that dies of a signal gets no more io_uring workers.",
 		Source:   "kernel/fork.c, create_io_thread",
+	},
+	{
+		Trait: TraitWorkerPrivate, Name: "worker-private", Since: KernelVersion{5, 17, 0},
+		Sentence: "What follows the count of threads fails by bad_fork_cleanup_delayacct, before by bad_fork_cleanup_threadgroup_lock.",
+		Types:    []Type{{Struct: "task_struct", Field: "worker_private"}}, // came with it
+		Source:   "kernel/fork.c, copy_process",
+	},
+	{
+		Trait: TraitSchedCancelFork, Name: "sched-cancel-fork", Since: KernelVersion{6, 12, 0},
+		Sentence: "The scheduler hears of failures: they leave by bad_fork_sched_cancel_fork and bad_fork_core_free, too.",
+		Types:    []Type{{Func: "sched_cancel_fork"}},
+		Source:   "kernel/fork.c, copy_process",
 	},
 }

@@ -234,7 +234,7 @@ type bpfProgress struct {
 	Unwound uint32
 	At      [29]uint32
 	Over    uint32
-	Pad     uint32
+	Late    uint32
 }
 
 type bpfRowKey struct {

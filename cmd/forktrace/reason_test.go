@@ -43,7 +43,7 @@ var stableReasons = []string{
 
 // ambiguousReasons share their error with another that nothing read at the failure tells
 // from them.
-var ambiguousReasons = []string{"into-cgroup-gone", "into-cgroup-invalid-domain", "into-cgroup-cross-domain", "mm-nomem"}
+var ambiguousReasons = []string{"into-cgroup-gone", "into-cgroup-invalid-domain", "into-cgroup-cross-domain", "mm-nomem", "pidns-dying"}
 
 // TestReasons makes causes of refusals and requires that each is named.
 func TestReasons(t *testing.T) {

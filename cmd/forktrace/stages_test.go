@@ -12,6 +12,7 @@ import (
 
 	"github.com/forktrace/forktrace/decode"
 	"github.com/forktrace/forktrace/internal/testkit"
+	"github.com/forktrace/forktrace/internal/verify"
 )
 
 // stagesHooked is what -v says where functions inside copy_process are hooked.
@@ -72,6 +73,7 @@ func TestStagesOfReasons(t *testing.T) {
 				continue
 			}
 			checkStage(t, c.Reason, e)
+			checkLabel(t, c.Reason, e)
 			if e.Reason.Certainty == "certain" {
 				certain++
 			}
@@ -99,6 +101,72 @@ func checkStage(t *testing.T, reason string, e *testkit.Event) {
 	}
 	if len(e.Reason.Candidates) == 1 {
 		t.Errorf("%s: one candidate and not certain: %+v", reason, e.Reason)
+	}
+}
+
+// labels are those of stages whose label differs between kernels: by the first releases of
+// the matrix's kernels that have it, "" for those before all.
+var labels = map[string][]struct{ of, label string }{
+	"fs-in-exec": {
+		{"7.3.4", "bad_fork_cleanup_semundo"}, {"6.13.0", "bad_fork_cleanup_files"},
+		{"6.12.115", "bad_fork_cleanup_semundo"}, {"", "bad_fork_cleanup_files"},
+	},
+	"pidns-dying":  {{"6.12.0", "bad_fork_core_free"}, {"", "bad_fork_cancel_cgroup"}},
+	"fatal-signal": {{"6.12.0", "bad_fork_core_free"}, {"", "bad_fork_cancel_cgroup"}},
+}
+
+// checkLabel requires the label of this kernel.
+func checkLabel(t *testing.T, reason string, e *testkit.Event) {
+	t.Helper()
+	for _, row := range labels[reason] {
+		if row.of != "" && !kernelSince(t, row.of) {
+			continue
+		}
+		if e.Stage == nil || e.Stage.Label != row.label {
+			t.Errorf("%s: %+v, not left by %s", reason, e.Stage, row.label)
+		}
+		return
+	}
+}
+
+func kernelSince(t *testing.T, release string) bool {
+	t.Helper()
+	since, _, err := decode.ParseRelease(release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	running, _, err := decode.ParseRelease(verify.Release())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return !running.Before(since)
+}
+
+// TestFatalSignal: creators that are killed in copy_process are told as such, though they
+// never see the error.
+func TestFatalSignal(t *testing.T) {
+	testkit.NeedRoot(t)
+	r := testkit.New(t, "-v", "--check", "--", testkit.Creations(t), "killed")
+	r.Launch(t).WantStatus(t, 0)
+	s := r.Events(t)
+	hooked := stagesHooked.Match(r.Stderr.Bytes())
+	killed := 0
+	for i := range s.Creations {
+		e := &s.Creations[i]
+		if e.Errno == nil || *e.Errno != "EINTR" {
+			continue
+		}
+		killed++
+		if e.Creator.Comm != "victim" || e.Reason.ID != "fatal-signal" {
+			t.Errorf("%s: reason %+v", describe(e), e.Reason)
+		}
+		if hooked {
+			checkStage(t, "fatal-signal", e)
+			checkLabel(t, "fatal-signal", e)
+		}
+	}
+	if killed == 0 {
+		t.Errorf("no creator was killed while it created, of %d creations", len(s.Creations))
 	}
 }
 

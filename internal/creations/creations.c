@@ -17,6 +17,7 @@
  *	creations limited-user       one attempt of a user whose RLIMIT_NPROC is reached
  *	creations limited-root       one attempt of root's whose RLIMIT_NPROC is reached
  *	creations reset-on-fork      one attempt under SCHED_DEADLINE with reset-on-fork; status 77: not here
+ *	creations killed             creators that are killed while they create
  *	creations crowd              processes of a user who has as many as he may fork and end
  *	creations fallback           a clone3 that a filter refuses, and the clone in its place
  *	creations livelock N         one attempt that a signal interrupts N times
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
 		return run_limited_root();
 	if (argc == 2 && !strcmp(argv[1], "reset-on-fork"))
 		return run_reset_on_fork();
+	if (argc == 2 && !strcmp(argv[1], "killed"))
+		return run_killed();
 	if (argc == 2 && !strcmp(argv[1], "crowd"))
 		return run_crowd();
 	if (argc == 2 && !strcmp(argv[1], "fallback"))
@@ -101,10 +104,11 @@ int main(int argc, char **argv)
 		return run_bench(argv[1] + 6, atol(argv[2]));
 	if (argc >= 3 && !strcmp(argv[1], "seccomp-bpf"))
 		return run_without_bpf(argv + 2);
-	fprintf(stderr, "usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | "
-			"containers DEPTH | kernel | "
-			"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
-			"limited-user | limited-root | reset-on-fork | crowd | fallback | livelock N | "
-			"bench-KIND N | storm NAME N SECONDS [PID_MAX] | seccomp-bpf CMD...\n");
+	fprintf(stderr,
+		"usage: creations cases [GROUP...] | load PROCS N | tree DEPTH WIDTH | "
+		"containers DEPTH | kernel | "
+		"reasons | machine-reasons | pid-exhausted | memory-limit USAGE LIMIT | "
+		"limited-user | limited-root | reset-on-fork | killed | crowd | fallback | livelock N | "
+		"bench-KIND N | storm NAME N SECONDS [PID_MAX] | seccomp-bpf CMD...\n");
 	return 2;
 }

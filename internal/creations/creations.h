@@ -41,17 +41,21 @@ struct args3 {
 	uint64_t set_tid, set_tid_size, cgroup;
 };
 
+/* Addresses: one that is never mapped, and one that dying_pidns maps. */
+#define NO_PLACE  8
+#define LATE_PAGE 0x20000000UL
+
 struct raw {
 	long nr;	/* SYS_clone, SYS_clone3, SYS_fork, SYS_vfork */
 	uint64_t flags; /* without the exit signal */
 	int exit_signal;
 	uint64_t size; /* clone3: of the struct; 0: 88 */
 	uint64_t stack, stack_size, tls, set_tid, set_tid_size, cgroup;
-	int bad_pidfd; /* the pidfd pointer cannot be written */
-	int null_args; /* clone3: the struct cannot be read */
-	int tail;      /* clone3: a non-zero byte behind the known struct */
-	int zero_size; /* clone3: size 0 */
-	int at_edge;   /* clone3: no memory behind the known struct */
+	uint64_t pidfd; /* place for the pidfd, NO_PLACE for one that cannot be written; 0: the usual one */
+	int null_args;	/* clone3: the struct cannot be read */
+	int tail;	/* clone3: a non-zero byte behind the known struct */
+	int zero_size;	/* clone3: size 0 */
+	int at_edge;	/* clone3: no memory behind the known struct */
 };
 
 /* raw.c: a creation by the bare system call, whose child ends at once */
@@ -114,9 +118,17 @@ int ordinary_user(void);
 int no_processes_left(void);
 /* comes under SCHED_DEADLINE, with SCHED_FLAG_* */
 int deadline(uint64_t flags);
-/* goes on as the first process of a new pid namespace; the one before waits for it */
-int as_init(void);
 int run_reasons(void);
+/* pidns.c: goes on as the first process of a new pid namespace; the one before waits for it */
+int as_init(void);
+int foreign_pidns(void);
+int dead_pidns(void);
+int dying_pidns(void);
+int nested_pidns(void);
+int in_others_pidns(void);
+/* moments.c */
+int exec_under_way(void);
+int run_killed(void);
 /* targets.c: puts a descriptor of a cgroup at TARGET_FD */
 #define TARGET_FD 900
 int cgroup_file(void);

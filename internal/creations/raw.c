@@ -45,6 +45,11 @@ static long create_and_exit(long nr, long a, long b, long c, long d, long e)
 
 static int ptid, ctid, pidfd = -1;
 
+static uint64_t place_of(const struct raw *r)
+{
+	return r->pidfd ? r->pidfd : (uintptr_t)&pidfd;
+}
+
 /* A copy of the struct that ends where the mapped memory does. */
 static long at_edge(const struct args3 *a)
 {
@@ -66,7 +71,7 @@ static long create3(const struct raw *r)
 	uint64_t size = r->zero_size ? 0 : r->size ? r->size : sizeof(s.a);
 
 	s.a.flags = r->flags;
-	s.a.pidfd = r->bad_pidfd ? 8 : (uintptr_t)&pidfd;
+	s.a.pidfd = place_of(r);
 	s.a.parent_tid = (uintptr_t)&ptid;
 	s.a.child_tid = (uintptr_t)&ctid;
 	s.a.exit_signal = r->exit_signal;
@@ -89,7 +94,7 @@ long raw_create(const struct raw *r)
 	if (r->nr == SYS_clone3) {
 		pid = create3(r);
 	} else {
-		long ptr = r->bad_pidfd ? 8 : (r->flags & CLONE_PIDFD) ? (long)&pidfd : (long)&ptid;
+		long ptr = (r->flags & CLONE_PIDFD) ? (long)place_of(r) : (long)&ptid;
 		long word = r->flags | r->exit_signal;
 
 #if defined(__x86_64__)
@@ -111,7 +116,7 @@ void print_request(const struct raw *r)
 		const char *name;
 		uint64_t value;
 	} pointers[] = {
-	    {CLONE_PIDFD, "pidfd", r->bad_pidfd ? 8 : (uintptr_t)&pidfd},
+	    {CLONE_PIDFD, "pidfd", place_of(r)},
 	    {CLONE_PARENT_SETTID, "parent_tid", (uintptr_t)&ptid},
 	    {CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID, "child_tid", (uintptr_t)&ctid},
 	    {CLONE_SETTLS, "tls", r->tls},

@@ -153,7 +153,7 @@ static const struct rawcase failure_cases[] = {
      0,
      "syscall"},
     {"clone3 stack without size", {SYS_clone3, 0, SIGCHLD, .stack = 4096}, NULL, EINVAL, 0, "syscall"},
-    {"PIDFD bad pointer", {SYS_clone, CLONE_PIDFD, SIGCHLD, .bad_pidfd = 1}, NULL, EFAULT},
+    {"PIDFD bad pointer", {SYS_clone, CLONE_PIDFD, SIGCHLD, .pidfd = NO_PLACE}, NULL, EFAULT},
     {"set_tid busy",
      {SYS_clone3, 0, SIGCHLD, .set_tid = (uintptr_t)&busy_tid, .set_tid_size = 1},
      NULL,

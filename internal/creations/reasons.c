@@ -10,24 +10,6 @@
 
 #define ORDINARY_USER 54321
 
-static int dead_pidns(void)
-{
-	int status;
-	pid_t pid;
-
-	if (unshare(CLONE_NEWPID))
-		return -1;
-	pid = fork();
-	if (pid == 0)
-		_exit(0);
-	return pid > 0 && waitpid(pid, &status, 0) == pid ? 0 : -1;
-}
-
-static int foreign_pidns(void)
-{
-	return unshare(CLONE_NEWPID);
-}
-
 static int foreign_timens(void)
 {
 	return unshare(CLONE_NEWTIME);
@@ -146,74 +128,10 @@ static int none_left_far_above(void)
 	return 0;
 }
 
-/* Goes on as the first process of a new pid namespace; the one before waits for it. */
-int as_init(void)
-{
-	pid_t pid;
-
-	if (unshare(CLONE_NEWPID))
-		return -1;
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
-		return -1;
-	if (pid > 0) {
-		waitpid(pid, NULL, 0);
-		_exit(0);
-	}
-	return 0;
-}
-
-/* In a pid namespace that a user namespace below the own one owns. */
-static int in_others_pidns(void)
-{
-	int made[2], fd;
-	char file[64], byte;
-	pid_t owner, pid;
-
-	if (pipe(made))
-		return -1;
-	fflush(stdout);
-	owner = fork();
-	if (owner == 0) {
-		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
-			_exit(1);
-		pid = fork(); /* the namespace's first process, which ends when its parent does */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (pid < 0 || (pid == 0 && write(made[1], "x", 1) != 1))
-			_exit(1);
-		pause();
-		_exit(0);
-	}
-	close(made[1]);
-	snprintf(file, sizeof(file), "/proc/%d/ns/pid_for_children", owner);
-	if (owner < 0 || read(made[0], &byte, 1) != 1)
-		return -1;
-	fd = open(file, O_RDONLY);
-	if (fd < 0 || setns(fd, CLONE_NEWPID))
-		return -1;
-	pid = fork();
-	if (pid > 0) {
-		waitpid(pid, NULL, 0);
-		kill(owner, SIGKILL);
-		_exit(0);
-	}
-	return pid;
-}
-
-/* As deep as pid namespaces can be nested: level 32. */
-static int nested_pidns(void)
-{
-	for (int level = 1; level <= 32; level++)
-		if (as_init())
-			return -1;
-	return 0;
-}
-
 /* Whether clone3 knows CLONE_AUTOREAP and its like: the place for the pidfd keeps it from creating. */
 static int knows_autoreap(void)
 {
-	struct raw r = {SYS_clone3, CLONE_AUTOREAP | CLONE_PIDFD, 0, .bad_pidfd = 1};
+	struct raw r = {SYS_clone3, CLONE_AUTOREAP | CLONE_PIDFD, 0, .pidfd = NO_PLACE};
 
 	return raw_create(&r) != -EFAULT;
 }
@@ -282,7 +200,7 @@ static const struct reason_case reason_cases[] = {
      EPERM},
     {"into-cgroup-bad-fd", NULL, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = 1000}, EBADF},
     {"into-cgroup-bad-fd", cgroup_file, {SYS_clone3, CLONE_INTO_CGROUP, SIGCHLD, .cgroup = TARGET_FD}, EBADF},
-    {"pidfd-put-fault", NULL, {SYS_clone, CLONE_PIDFD, SIGCHLD, .bad_pidfd = 1}, EFAULT},
+    {"pidfd-put-fault", NULL, {SYS_clone, CLONE_PIDFD, SIGCHLD, .pidfd = NO_PLACE}, EFAULT},
     {"pidfd-no-fd", no_descriptors_left, {SYS_clone, CLONE_PIDFD, SIGCHLD}, EMFILE},
     {"ns-needs-admin", ordinary_user, {SYS_clone, CLONE_NEWUTS, SIGCHLD}, EPERM},
     {"nproc-limit", no_processes_left, {SYS_clone, 0, SIGCHLD}, EAGAIN},
@@ -299,6 +217,12 @@ static const struct reason_case reason_cases[] = {
      "RLIMIT_NPROC of each user namespace",
      .above = 7},
     {"pidns-dead", dead_pidns, {SYS_clone, 0, SIGCHLD}, ENOMEM},
+    {"pidns-dying",
+     dying_pidns,
+     {SYS_clone, CLONE_PIDFD, SIGCHLD, .pidfd = LATE_PAGE},
+     ENOMEM,
+     "userfaultfd"},
+    {"fs-in-exec", exec_under_way, {SYS_clone, CLONE_FS, SIGCHLD}, EAGAIN, "file leases"},
     {"thread-foreign-pidns", foreign_pidns, {SYS_clone, THREAD, 0}, EINVAL},
     {"sched-deadline", under_deadline, {SYS_clone, 0, SIGCHLD}, EAGAIN},
     {"userns-chroot", in_chroot, {SYS_clone, CLONE_NEWUSER, SIGCHLD}, EPERM},

@@ -73,7 +73,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 	if r.Failed() {
 		j.appendError(&o, r, &reason, known)
 	}
-	appendLayer(&o, r, &reason)
+	appendLayer(&o, r, &reason, j.reasons.ctx.System)
 	if j.Fallback != nil {
 		appendFallback(&o, j.Fallback())
 	}
@@ -239,12 +239,12 @@ func (j *JSON) appendError(o *object, r *decode.Record, reason *decode.Reason, k
 	o.buf = appendJSONString(o.buf, j.reasons.sentence(r, reason))
 }
 
-func appendLayer(o *object, r *decode.Record, reason *decode.Reason) {
+func appendLayer(o *object, r *decode.Record, reason *decode.Reason, sys *decode.System) {
 	if r.Layer > decode.LayerNone {
 		o.text("layer", r.Layer.String())
 	}
 	if r.Have&decode.HaveStages != 0 {
-		appendStages(o, r, reason)
+		appendStages(o, r, reason, sys)
 	}
 }
 

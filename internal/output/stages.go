@@ -38,12 +38,12 @@ func failedIn(r *decode.Record, reason *decode.Reason) (first, last decode.Stage
 
 // appendStages adds in which stages an attempt can have failed, the label that it left by
 // where there is but one, and the time that the stages took.
-func appendStages(o *object, r *decode.Record, reason *decode.Reason) {
+func appendStages(o *object, r *decode.Record, reason *decode.Reason, sys *decode.System) {
 	if first, last, ok := failedIn(r, reason); ok {
 		o.child("stage")
 		o.text("first", first.String())
 		o.text("last", last.String())
-		if label := decode.LeftBy(first, last); label != "" {
+		if label := r.Progress.LeftBy(first, last, sys); label != "" {
 			o.text("label", label)
 		}
 		o.close()
@@ -68,7 +68,7 @@ func (t *Text) appendStages(dst []byte, r *decode.Record) []byte {
 		if first != last {
 			dst = append(append(dst, " to "...), last.String()...)
 		}
-		if label := decode.LeftBy(first, last); label != "" {
+		if label := r.Progress.LeftBy(first, last, t.reasons.ctx.System); label != "" {
 			dst = append(append(dst, ", left by "...), label...)
 		}
 		if times && r.Progress.At != (decode.Progress{}).At {
