@@ -39,8 +39,9 @@ type StagesOf uint8
 
 // BusyRate is the rate of creations, a second, from which on the hooks of the stages are not
 // kept for failures that may come. By the estimate of one to three microseconds a creation, which
-// no processor with kprobes has confirmed, they took some three thousandths of one.
-const BusyRate = 1000
+// no processor with kprobes has confirmed, they take three hundredths of one: about what the
+// records of so many creations do.
+const BusyRate = 10000
 
 // The choices.
 const (
