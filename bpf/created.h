@@ -36,7 +36,7 @@ static __always_inline enum entry entry_of_child(__u32 child_flags, __u64 clone_
 
 /* The request, from the best source that this plan has. */
 static __always_inline void read_created_request(struct event *e, struct pt_regs *regs, struct task_struct *c,
-						 const bool btf)
+						 const bool whole, const bool btf)
 {
 	__u64 key = (__u64)c;
 	struct inflight *in;
@@ -46,14 +46,14 @@ static __always_inline void read_created_request(struct event *e, struct pt_regs
 		if (in) {
 			e->duration = bpf_ktime_get_boot_ns() - in->start;
 			e->have |= HAVE_DURATION;
-			apply_inflight(e, in, details);
+			apply_inflight(e, in, whole);
 			bpf_map_delete_elem(&inflights, &key);
 			return;
 		}
 	}
 	/* what names the call: clone's exit signal, which the child need not get, and vfork's stack */
-	if (details || e->entry == ENTRY_CLONE || (e->flags & CLONE_VFORK))
-		read_request(e, e->entry, regs, c, btf, details);
+	if (whole || e->entry == ENTRY_CLONE || (e->flags & CLONE_VFORK))
+		read_request(e, e->entry, regs, c, btf, whole);
 	/* what the child got is surer than what user memory says by now */
 	if (e->entry != ENTRY_CLONE && !(e->flags & (CLONE_THREAD | CLONE_PARENT))) {
 		e->exit_signal = e->child_exit_signal;
@@ -61,10 +61,13 @@ static __always_inline void read_created_request(struct event *e, struct pt_regs
 	}
 }
 
+/* `whole` is `details`, which each mention would load again. */
 static __always_inline void record_created(struct event *e, struct task_struct *p, __u64 clone_flags,
-					   struct task_struct *c, struct pt_regs *regs, const bool btf)
+					   struct task_struct *c, struct pt_regs *regs, const bool whole,
+					   const bool btf)
 {
-	struct links child = {}, creator = {};
+	struct facts facts = {.nothing = btf ? 0 : nothing};
+	struct links child, creator;
 	enum entry entry;
 
 	e->have = HAVE_FLAGS;
@@ -73,23 +76,23 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	read_creator_itself(e, c, btf);
 	read_child(e, p, btf);
 	e->time = e->child_start_time;
-	if (btf) {
-		p = walkable(p);
-		c = walkable(c);
-	}
+	/* first, while all paths to here are one to the verifier */
+	facts_of_tasks(&facts, clone_flags, p, c, btf);
 	read_links(&creator, c, btf);
 	read_links(&child, p, btf);
-	read_creator(e, &creator, btf, details);
+	read_pid_ns(&creator, whole, btf);
+	read_pid_ns(&child, whole, btf);
+	read_creator(e, &creator, btf, whole);
 	e->child_level = child.level;
-	if (details)
-		read_child_details(e, p, c, &child, &creator, btf);
-	read_facts(e, p, c, &child, &creator, btf);
+	if (whole)
+		read_child_details(e, &child, &creator, btf);
+	read_facts(e, &facts, &child, &creator, whole, btf);
 	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
 	if (entry == ENTRY_UNKNOWN && regs)
 		entry = call_entry(regs, c, btf);
 	e->entry = entry;
-	read_created_request(e, regs, c, btf);
-	if (details)
+	read_created_request(e, regs, c, whole, btf);
+	if (whole)
 		read_target(e, c);
 }
 
@@ -146,8 +149,7 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 		forget_inflight(c);
 		return 0;
 	}
-	clear_optional(e);
-	record_created(e, p, clone_flags, c, regs, btf);
+	record_created(e, p, clone_flags, c, regs, details, btf);
 	if (stages_of_all)
 		apply_stages(e);
 	end_stages();
@@ -184,8 +186,8 @@ static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c
 		return 0;
 	clear_created(e);
 	read_creator_itself(e, c, true);
-	c = walkable(c);
 	read_links(&creator, c, true);
+	read_pid_ns(&creator, details, true);
 	read_creator(e, &creator, true, details);
 	e->time = bpf_ktime_get_boot_ns();
 	e->have |= HAVE_FLAGS;

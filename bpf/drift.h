@@ -13,11 +13,12 @@
  */
 #define RD(p, member)                                                                                        \
 	({                                                                                                   \
-		typeof((p)->member) __v;                                                                     \
+		typeof(p) __p = (p); /* which may be a member itself, of a struct of ours */                 \
+		typeof(__p->member) __v;                                                                     \
 		if (btf)                                                                                     \
-			__v = (p)->member;                                                                   \
+			__v = __p->member;                                                                   \
 		else                                                                                         \
-			bpf_core_read(&__v, sizeof(__v), &(p)->member);                                      \
+			bpf_core_read(&__v, sizeof(__v), &__p->member);                                      \
 		__v;                                                                                         \
 	})
 

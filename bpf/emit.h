@@ -14,7 +14,10 @@ static __always_inline struct cpu_counters *my_counters(void)
 }
 
 /*
- * Room in the ring, zeroed but for successes: these have clear_optional() or clear_created().
+ * Room in the ring, zeroed but for successes. What a success has not, as `have` says, holds
+ * leftovers of the ring, which the reader clears: to clear it here were a tenth of a record's
+ * price, as a processor holds back only so many stores while it waits for the cache lines,
+ * which the reader had last.
  * A function of several branches: the loader sets the knobs on which the size depends, and
  * the verifier keeps the one branch that it knows to run.
  */
@@ -45,25 +48,6 @@ static __always_inline struct event *reserve(enum class class)
 #define CLEAR(e, from, to)                                                                                   \
 	__builtin_memset(&(e)->from, 0,                                                                      \
 			 __builtin_offsetof(struct event, to) - __builtin_offsetof(struct event, from))
-
-/*
- * Clears what a success need not have: record_created() writes the rest. To clear all were more
- * stores than a processor holds back while it waits for the cache lines of the ring, which its
- * reader had last: a seventh of a record's price.
- */
-static __always_inline void clear_optional(struct event *e)
-{
-	e->duration = 0;
-	e->stack = 0;
-	e->exit_signal = 0;
-	CLEAR(e, pad, stack_size);
-	if (details) {
-		CLEAR(e, stack_size, cgroup_id);
-		CLEAR(e, set_tid_size, pid_ns);
-		CLEAR(e, ns_pids[1], cap_effective);
-		e->leader_signal = 0;
-	}
-}
 
 /* Clears all that a success can have but what emit_begin() wrote. */
 static __always_inline void clear_created(struct event *e)

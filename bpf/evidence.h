@@ -330,7 +330,7 @@ static __always_inline enum tail clone_args_tail(__u64 at, __u64 size)
 static __always_inline void read_clone_args(struct event *e, struct pt_regs *regs, struct task_struct *c)
 {
 	struct evidence *v = &e->evidence;
-	struct call call = {.entry = ENTRY_CLONE3};
+	struct call call;
 	__u64 size, set_tid_size;
 	__s32 tid;
 

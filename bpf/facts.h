@@ -44,7 +44,10 @@ static __always_inline void fact(struct facts *f, enum fact which, bool is)
 	barrier_var(f->is); /* decide one by one: the stack has no room for all at once */
 }
 
-/* Compares two pointers to objects; two NULLs are nothing to compare. */
+/*
+ * Compares two pointers to objects that not every task has; two NULLs are nothing to compare.
+ * What no task that creates and no child lacks is compared without it.
+ */
 static __always_inline void same(struct facts *f, enum fact which, const void *a, const void *b)
 {
 	if (!a) {
@@ -60,24 +63,32 @@ static __always_inline void same(struct facts *f, enum fact which, const void *a
 	 1ULL << FACT_CGROUP_NS | 1ULL << FACT_TIME_NS | 1ULL << FACT_TIME_NS_FOR_CHILDREN |                 \
 	 1ULL << FACT_PID_NS_FOR_CHILDREN)
 
-static __always_inline void facts_nsproxy(struct facts *f, struct nsproxy *pn, struct nsproxy *cn,
-					  const bool btf)
+static __always_inline void facts_nsproxy(struct facts *f, const struct links *child,
+					  const struct links *creator, const bool whole, const bool btf)
 {
+	struct nsproxy *pn = child->nsproxy, *cn = creator->nsproxy;
+	struct pid_namespace *for_children = RD(cn, pid_ns_for_children);
+
+	fact(f, FACT_CREATOR_FOREIGN_PID_NS, for_children != creator->pid_ns);
 	fact(f, FACT_CREATOR_FOREIGN_TIME_NS, RD(cn, time_ns) != RD(cn, time_ns_for_children));
 	if (pn == cn) { /* nearly always: one comparison stands for eight */
 		f->known |= NSPROXY_FACTS;
 		f->is |= NSPROXY_FACTS;
-		return;
+	} else {
+		same(f, FACT_MNT_NS, RD(pn, mnt_ns), RD(cn, mnt_ns));
+		same(f, FACT_UTS_NS, RD(pn, uts_ns), RD(cn, uts_ns));
+		same(f, FACT_IPC_NS, RD(pn, ipc_ns), RD(cn, ipc_ns));
+		same(f, FACT_NET_NS, RD(pn, net_ns), RD(cn, net_ns));
+		same(f, FACT_CGROUP_NS, RD(pn, cgroup_ns), RD(cn, cgroup_ns));
+		same(f, FACT_TIME_NS, RD(pn, time_ns), RD(cn, time_ns));
+		same(f, FACT_TIME_NS_FOR_CHILDREN, RD(pn, time_ns_for_children),
+		     RD(cn, time_ns_for_children));
+		fact(f, FACT_IN_TIME_NS_FOR_CHILDREN, RD(pn, time_ns) == RD(pn, time_ns_for_children));
+		for_children = RD(pn, pid_ns_for_children);
+		same(f, FACT_PID_NS_FOR_CHILDREN, for_children, RD(cn, pid_ns_for_children));
 	}
-	same(f, FACT_MNT_NS, RD(pn, mnt_ns), RD(cn, mnt_ns));
-	same(f, FACT_UTS_NS, RD(pn, uts_ns), RD(cn, uts_ns));
-	same(f, FACT_IPC_NS, RD(pn, ipc_ns), RD(cn, ipc_ns));
-	same(f, FACT_NET_NS, RD(pn, net_ns), RD(cn, net_ns));
-	same(f, FACT_CGROUP_NS, RD(pn, cgroup_ns), RD(cn, cgroup_ns));
-	same(f, FACT_TIME_NS, RD(pn, time_ns), RD(cn, time_ns));
-	same(f, FACT_TIME_NS_FOR_CHILDREN, RD(pn, time_ns_for_children), RD(cn, time_ns_for_children));
-	same(f, FACT_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children), RD(cn, pid_ns_for_children));
-	fact(f, FACT_IN_TIME_NS_FOR_CHILDREN, RD(pn, time_ns) == RD(pn, time_ns_for_children));
+	if (whole)
+		fact(f, FACT_IN_PID_NS_FOR_CHILDREN, for_children == child->pid_ns);
 }
 
 static __always_inline bool autoreap(struct signal_struct *signal)
@@ -87,14 +98,13 @@ static __always_inline bool autoreap(struct signal_struct *signal)
 	return BPF_CORE_READ_BITFIELD_PROBED(s, autoreap);
 }
 
-static __always_inline void facts_signal(struct facts *f, struct task_struct *p, struct task_struct *c,
+static __always_inline void facts_signal(struct facts *f, struct signal_struct *ps, struct signal_struct *cs,
 					 const bool btf)
 {
-	struct signal_struct *ps = RD(p, signal), *cs = RD(c, signal);
 	__u32 flags = RD(ps, flags);
 
 	barrier_var(flags);
-	same(f, FACT_SIGNAL, ps, cs);
+	fact(f, FACT_SIGNAL, ps == cs);
 	/* read once: a SIGKILL, which can come at once, writes over all flags */
 	if (!(flags & SIGNAL_GROUP_EXIT))
 		fact(f, FACT_NS_INIT, flags & SIGNAL_UNKILLABLE);
@@ -161,14 +171,14 @@ static __always_inline void facts_optional(struct facts *f, __u64 flags, struct 
 	if (bpf_core_field_exists(struct task_struct, sysvsem))
 		same(f, FACT_UNDO_LIST, RD(p, sysvsem.undo_list), RD(c, sysvsem.undo_list));
 	if (bpf_core_field_exists(struct task_struct, io_context)) {
-		void *mine = RD(c, io_context);
+		void *mine = RD(c, io_context), *its = RD(p, io_context);
 
 		/*
 		 * Without one of its own the creator has none to share, and another task can give
 		 * it one after the child was made (ioprio_set): then the child has none.
 		 */
-		if (mine && (RD(p, io_context) || !(flags & CLONE_IO)))
-			fact(f, FACT_IO_CONTEXT, (void *)RD(p, io_context) == mine);
+		if (mine && (its || !(flags & CLONE_IO)))
+			fact(f, FACT_IO_CONTEXT, its == mine);
 	}
 }
 
@@ -190,33 +200,40 @@ static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct 
 		fact(f, FACT_TRACED_ALIKE, RD(p, ptrace) == RD(c, ptrace) && RD(p, parent) == RD(c, parent));
 }
 
-static __always_inline void read_facts(struct event *e, struct task_struct *p, struct task_struct *c,
-				       const struct links *child, const struct links *creator, const bool btf)
+/*
+ * What the task_structs themselves tell. Where they are trusted pointers these are loads;
+ * through others each is preceded by a test of the address, a third of the record's price.
+ * But the verifier looks each pointer field of a trusted one up by name, in all of the
+ * kernel's types: so all before the first branch that it follows further.
+ */
+static __always_inline void facts_of_tasks(struct facts *f, __u64 flags, struct task_struct *p,
+					   struct task_struct *c, const bool btf)
 {
-	struct nsproxy *pn = child->nsproxy, *cn = creator->nsproxy;
-	struct cred *pcred = child->real_cred, *ccred = creator->real_cred;
-	struct facts all = {.nothing = btf ? 0 : nothing}, *f = &all;
+	struct task_struct *parent = RD(p, real_parent);
 
 	same(f, FACT_MM, RD(p, mm), RD(c, mm));
 	same(f, FACT_FILES, RD(p, files), RD(c, files));
-	same(f, FACT_SIGHAND, RD(p, sighand), RD(c, sighand));
-	same(f, FACT_THREAD_GROUP, RD(p, group_leader), RD(c, group_leader));
-	/* parents exit at any time: read anew, so that a change spoils this or the numbers above, not both */
-	same(f, FACT_REAL_PARENT, RD(p, real_parent), RD(c, real_parent));
-	same(f, FACT_CGROUP, child->cgroups, creator->cgroups);
-	same(f, FACT_USER_NS, RD(pcred, user_ns), RD(ccred, user_ns));
-	same(f, FACT_PID_NS, child->pid_ns, creator->pid_ns); /* of the thread_pids, which never change */
-	facts_nsproxy(f, pn, cn, btf);
-	facts_signal(f, p, c, btf);
-	facts_optional(f, e->flags, p, c, btf);
-	fact(f, FACT_CHILD_OF_CREATOR, RD(p, real_parent) == c);
+	fact(f, FACT_SIGHAND, RD(p, sighand) == RD(c, sighand));
+	fact(f, FACT_THREAD_GROUP, RD(p, group_leader) == RD(c, group_leader));
+	fact(f, FACT_REAL_PARENT, parent == RD(c, real_parent));
+	fact(f, FACT_CHILD_OF_CREATOR, parent == c);
+	facts_optional(f, flags, p, c, btf);
 	fact(f, FACT_PTRACED, RD(p, ptrace));
 	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
 	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
-	fact(f, FACT_CREATOR_FOREIGN_PID_NS, RD(cn, pid_ns_for_children) != creator->pid_ns);
-	if (details)
-		fact(f, FACT_IN_PID_NS_FOR_CHILDREN, RD(pn, pid_ns_for_children) == child->pid_ns);
-	facts_of_flags(f, e->flags, p, c, btf);
+	barrier(); /* parents exit at any time: their numbers are read anew, so that a change spoils these or
+		      the facts, not both */
+}
+
+static __always_inline void read_facts(struct event *e, struct facts *f, const struct links *child,
+				       const struct links *creator, const bool whole, const bool btf)
+{
+	fact(f, FACT_CGROUP, child->cgroups == creator->cgroups);
+	fact(f, FACT_USER_NS, child->user_ns == creator->user_ns);
+	fact(f, FACT_PID_NS, child->pid_ns == creator->pid_ns); /* of the thread_pids, which never change */
+	facts_nsproxy(f, child, creator, whole, btf);
+	facts_signal(f, child->signal, creator->signal, btf);
+	facts_of_flags(f, e->flags, child->walked, creator->walked, btf);
 	e->facts = f->is;
 	e->facts_known = f->known;
 }

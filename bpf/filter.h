@@ -24,6 +24,8 @@ static __always_inline bool wanted(enum class class, __u64 flags)
 
 	if (failed_only && class == CLASS_CREATED)
 		return false;
+	if (!filters) /* each would be loaded to be looked at */
+		return true;
 	if ((flags & filter_flags) != filter_flags)
 		return false;
 	if (filter_tree) {

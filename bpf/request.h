@@ -49,9 +49,9 @@ struct clone_args {
 
 /* One system call of the four, in the order of clone(2)'s x86-64 arguments. */
 struct call {
-	enum entry entry;
 	__u64 flags; /* clone: flags and exit signal; clone3: address of the struct */
 	__u64 stack; /* clone3: its size */
+	/* the rest by call_rest() */
 	__u64 parent_tidptr;
 	__u64 child_tidptr;
 	__u64 tls;
@@ -93,13 +93,21 @@ static __always_inline void call_args(struct call *call, struct pt_regs *regs, s
 	if (call_is_compat(c, btf)) {
 		call->flags = (__u32)RD(regs, bx);
 		call->stack = (__u32)RD(regs, cx);
+		return;
+	}
+	call->flags = RD(regs, di);
+	call->stack = RD(regs, si);
+}
+
+static __always_inline void call_rest(struct call *call, struct pt_regs *regs, struct task_struct *c,
+				      const bool btf)
+{
+	if (call_is_compat(c, btf)) {
 		call->parent_tidptr = (__u32)RD(regs, dx);
 		call->tls = (__u32)RD(regs, si);
 		call->child_tidptr = (__u32)RD(regs, di);
 		return;
 	}
-	call->flags = RD(regs, di);
-	call->stack = RD(regs, si);
 	call->parent_tidptr = RD(regs, dx);
 	call->child_tidptr = RD(regs, r10);
 	call->tls = RD(regs, r8);
@@ -129,18 +137,27 @@ static __always_inline bool clone3_elsewhere(struct task_struct *c)
 	return false;
 }
 
-/* CLONE_BACKWARDS: tls comes before the child's tid pointer. x0 holds the result by now. */
+/* x0 holds the result by now. */
 static __always_inline void call_args(struct call *call, struct pt_regs *regs, struct task_struct *c,
 				      const bool btf)
 {
 	call->flags = RD(regs, orig_x0);
 	call->stack = RD(regs, regs[1]);
+}
+
+/* CLONE_BACKWARDS: tls comes before the child's tid pointer. */
+static __always_inline void call_rest(struct call *call, struct pt_regs *regs, struct task_struct *c,
+				      const bool btf)
+{
 	call->parent_tidptr = RD(regs, regs[2]);
 	call->tls = RD(regs, regs[3]);
 	call->child_tidptr = RD(regs, regs[4]);
 }
 
 #endif
+
+#define POINTER_FLAGS                                                                                        \
+	(CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_SETTLS)
 
 /* Arguments that count only where a flag asks for them. */
 static __always_inline void request_pointers(struct event *e, __u64 flags, __u64 pidfd, __u64 parent_tidptr,
@@ -164,7 +181,8 @@ static __always_inline void request_pointers(struct event *e, __u64 flags, __u64
 	}
 }
 
-static __always_inline void request_clone(struct event *e, struct call *call, const bool whole)
+static __always_inline void request_clone(struct event *e, struct call *call, struct pt_regs *regs,
+					  struct task_struct *c, const bool whole, const bool btf)
 {
 	__u32 flags = call->flags; /* bits above are dropped by the kernel */
 
@@ -178,6 +196,9 @@ static __always_inline void request_clone(struct event *e, struct call *call, co
 	if (!whole)
 		return;
 	/* clone(2) returns the pidfd through the parent's tid pointer */
+	if (!(e->flags & POINTER_FLAGS))
+		return;
+	call_rest(call, regs, c, btf);
 	request_pointers(e, e->flags, call->parent_tidptr, call->parent_tidptr, call->child_tidptr,
 			 call->tls);
 }
@@ -233,7 +254,7 @@ static __always_inline void request_clone3(struct event *e, struct call *call, c
 static __always_inline __u64 request_flags(enum entry entry, struct pt_regs *regs, struct task_struct *c,
 					   const bool btf)
 {
-	struct call call = {.entry = entry};
+	struct call call;
 	__u64 flags = 0;
 
 	if (entry == ENTRY_VFORK)
@@ -253,7 +274,7 @@ static __always_inline __u64 request_flags(enum entry entry, struct pt_regs *reg
 static __always_inline void read_request(struct event *e, enum entry entry, struct pt_regs *regs,
 					 struct task_struct *c, const bool btf, const bool whole)
 {
-	struct call call = {.entry = entry};
+	struct call call;
 
 	e->entry = entry;
 	switch (entry) {
@@ -265,7 +286,7 @@ static __always_inline void read_request(struct event *e, enum entry entry, stru
 		break;
 	case ENTRY_CLONE:
 		call_args(&call, regs, c, btf);
-		request_clone(e, &call, whole);
+		request_clone(e, &call, regs, c, whole, btf);
 		break;
 	case ENTRY_CLONE3:
 		call_args(&call, regs, c, btf);

@@ -68,12 +68,17 @@ static __always_inline __u64 css_set_cgroup_id(struct css_set *set, const bool b
 	return RD(kn, id);
 }
 
-/* What a task points to, from where several readers go on: read once. */
+/* A task, and what it points to, from where several readers go on: read once. */
 struct links {
+	struct task_struct *task;   /* from which its numbers are read */
+	struct task_struct *walked; /* from which its pointers are: walkable() */
 	struct task_struct *real_parent;
 	struct cred *real_cred;
+	struct user_namespace *user_ns; /* of real_cred */
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+	struct pid *thread_pid;
+	struct signal_struct *signal;
 	/* its active pid namespace: that of its innermost number; the inode number names it in /proc/PID/ns
 	 */
 	struct pid_namespace *pid_ns;
@@ -81,33 +86,40 @@ struct links {
 	__u32 inum;
 };
 
-static __always_inline void read_pid_ns(struct links *a, struct task_struct *t, const bool btf)
+static __always_inline void read_pid_ns(struct links *a, const bool whole, const bool btf)
 {
-	struct pid *pid = RD(t, thread_pid);
+	struct pid *pid = a->thread_pid;
 	struct pid_namespace *ns;
 	struct upid u = {};
 
 	a->level = RD(pid, level);
+	a->inum = 0;
 	if (!a->level) { /* nearly always: no variable index */
 		ns = RD(pid, numbers[0].ns);
-		if (details)
+		if (whole)
 			a->inum = RD(ns, ns.inum);
 		a->pid_ns = ns;
 		barrier_var(a->pid_ns); /* not one load for both branches: their pointers differ in type */
 		return;
 	}
-	pid_at(&u, t, a->level);
+	pid_at(&u, a->walked, a->level);
 	a->pid_ns = u.ns;
 	bpf_core_read(&a->inum, sizeof(a->inum), &u.ns->ns.inum);
 }
 
 static __always_inline void read_links(struct links *a, struct task_struct *t, const bool btf)
 {
+	struct cred *cred = RD(t, real_cred);
+
+	a->task = t;
+	a->walked = btf ? walkable(t) : t;
 	a->real_parent = RD(t, real_parent);
-	a->real_cred = RD(t, real_cred);
+	a->real_cred = cred;
+	a->user_ns = RD(cred, user_ns);
 	a->nsproxy = RD(t, nsproxy);
 	a->cgroups = RD(t, cgroups);
-	read_pid_ns(a, t, btf);
+	a->thread_pid = RD(t, thread_pid);
+	a->signal = RD(t, signal);
 }
 
 /* A word-wise copy of the creator's name; the helper for the current name goes byte by byte. */
@@ -148,7 +160,7 @@ static __always_inline void read_creator(struct event *e, const struct links *cr
 	if (whole) {
 		struct nsproxy *nsproxy = creator->nsproxy;
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
-		struct user_namespace *user_ns = RD(cred, user_ns);
+		struct user_namespace *user_ns = creator->user_ns;
 
 		e->creator_level = creator->level;
 		e->pid_ns = creator->inum;
@@ -191,12 +203,10 @@ static __always_inline void read_leader_signal(struct event *e, struct task_stru
 }
 
 /* What only a record with details has of the child. After read_creator(), from which it takes the cgroup. */
-static __always_inline void read_child_details(struct event *e, struct task_struct *p, struct task_struct *c,
-					       const struct links *child, const struct links *creator,
-					       const bool btf)
+static __always_inline void read_child_details(struct event *e, const struct links *child,
+					       const struct links *creator, const bool btf)
 {
-	struct task_struct *parent = child->real_parent;
-	struct cred *cred = RD(c, cred);
+	struct task_struct *p = child->task, *parent = child->real_parent;
 	__u64 cgroup_id = e->cgroup_id;
 
 	e->child_ppid = RD(parent, tgid);
@@ -205,15 +215,18 @@ static __always_inline void read_child_details(struct event *e, struct task_stru
 	e->child_clear_child_tid = (__u64)RD(p, clear_child_tid);
 	e->child_ptrace = RD(p, ptrace);
 	if (e->flags & CLONE_PARENT)
-		read_leader_signal(e, p, c, btf);
+		read_leader_signal(e, child->walked, creator->walked, btf);
 	e->cap_effective = 0;
-	if (e->flags & NAMESPACE_FLAGS)
+	if (e->flags & NAMESPACE_FLAGS) {
+		struct cred *cred = RD(creator->walked, cred);
+
 		bpf_core_read(&e->cap_effective, sizeof(e->cap_effective), &cred->cap_effective);
+	}
 	e->have |= HAVE_CREATOR_DETAILS;
 	e->child_pid_ns = child->inum;
 	e->ns_pids[0] = e->result;
 	if (child->level)
-		read_ns_pids(e, p, child->level);
+		read_ns_pids(e, child->walked, child->level);
 	e->have |= HAVE_CHILD_DETAILS;
 	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
 	if (child->cgroups != creator->cgroups)
@@ -227,7 +240,7 @@ static __always_inline void read_child_details(struct event *e, struct task_stru
 	e->child_tls = RD(p, thread.uw.tp_value);
 #endif
 	/* kernel tasks have no user TLS: what is there is left over */
-	if (RD(p, mm))
+	if (RD(child->walked, mm))
 		e->have |= HAVE_CHILD_TLS;
 }
 

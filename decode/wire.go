@@ -134,7 +134,8 @@ type Record struct {
 
 // Parse fills r from one ring-buffer sample without allocating. It fails, with an
 // error that wraps [ErrWire], only when b is shorter than [ShortSize]. What the sample is
-// too short for becomes zero; bytes behind [WireSize] are ignored, as the ring rounds sizes up.
+// too short for, and what it has not ([Have]), becomes zero; bytes behind [WireSize] are
+// ignored, as the ring rounds sizes up.
 func (r *Record) Parse(b []byte) error {
 	if len(b) < ShortSize {
 		return fmt.Errorf("%w: %d bytes, want %d", ErrWire, len(b), ShortSize)
@@ -157,20 +158,21 @@ func (r *Record) Parse(b []byte) error {
 	w := (*[DetailsSize]byte)(b)
 	le := binary.LittleEndian
 
+	have := Have(le.Uint32(w[80:]))
+	r.Have = have
 	r.Time = le.Uint64(w[0:])
-	r.Duration = le.Uint64(w[8:])
+	r.Duration = held(have, HaveDuration, le.Uint64(w[8:]))
 	r.Seq = le.Uint64(w[16:])
 	r.Lost = le.Uint64(w[24:])
 	r.Flags = le.Uint64(w[32:])
-	r.Stack = le.Uint64(w[40:])
+	r.Stack = held(have, HaveStack, le.Uint64(w[40:]))
 	r.StartTime = le.Uint64(w[48:])
 	r.ChildStartTime = le.Uint64(w[56:])
 	r.Facts = FactSet(le.Uint64(w[64:]))
 	r.FactsKnown = FactSet(le.Uint64(w[72:]))
-	r.Have = Have(le.Uint32(w[80:]))
 	r.CPU = le.Uint32(w[84:])
 	r.Result = int32(le.Uint32(w[88:]))
-	r.ExitSignal = int32(le.Uint32(w[92:]))
+	r.ExitSignal = held(have, HaveExitSignal, int32(le.Uint32(w[92:])))
 	r.Pid = le.Uint32(w[96:])
 	r.Tid = le.Uint32(w[100:])
 	r.PPid = le.Uint32(w[104:])
@@ -184,21 +186,24 @@ func (r *Record) Parse(b []byte) error {
 	copy(r.Comm[:], w[136:152])
 	r.Entry = Entry(w[152])
 	r.Layer = Layer(w[153]).seen(r.Errno())
-	r.CgroupFD = int32(le.Uint32(w[156:]))
-	r.StackSize = le.Uint64(w[160:])
-	r.ParentTidptr = le.Uint64(w[168:])
-	r.ChildTidptr = le.Uint64(w[176:])
-	r.TLS = le.Uint64(w[184:])
-	r.Pidfd = le.Uint64(w[192:])
-	r.Fn = le.Uint64(w[200:])
+	r.CgroupFD = held(have, HaveCgroupFD, int32(le.Uint32(w[156:])))
+	r.StackSize = held(have, HaveStackSize, le.Uint64(w[160:]))
+	r.ParentTidptr = held(have, HaveParentTidptr, le.Uint64(w[168:]))
+	r.ChildTidptr = held(have, HaveChildTidptr, le.Uint64(w[176:]))
+	r.TLS = held(have, HaveTLS, le.Uint64(w[184:]))
+	r.Pidfd = held(have, HavePidfd, le.Uint64(w[192:]))
+	r.Fn = held(have, HaveFn, le.Uint64(w[200:]))
 	r.CgroupID = le.Uint64(w[208:])
 	r.ChildCgroupID = le.Uint64(w[216:])
 	r.ChildSetChildTid = le.Uint64(w[224:])
 	r.ChildClearChildTid = le.Uint64(w[232:])
 	r.ChildTLS = le.Uint64(w[240:])
-	r.SetTidSize = le.Uint32(w[248:])
+	r.SetTidSize = held(have, HaveSetTid, le.Uint32(w[248:]))
 	for i := range r.SetTid {
-		r.SetTid[i] = int32(le.Uint32(w[252+4*i:]))
+		r.SetTid[i] = 0
+		if uint32(i) < r.SetTidSize {
+			r.SetTid[i] = int32(le.Uint32(w[252+4*i:]))
+		}
 	}
 	r.PidNS = le.Uint32(w[284:])
 	r.UserNS = le.Uint32(w[288:])
@@ -208,12 +213,23 @@ func (r *Record) Parse(b []byte) error {
 	r.ChildPPid = le.Uint32(w[304:])
 	r.ChildPTid = le.Uint32(w[308:])
 	for i := range r.NSPids {
-		r.NSPids[i] = le.Uint32(w[312+4*i:])
+		r.NSPids[i] = 0
+		if uint32(i) <= r.ChildLevel {
+			r.NSPids[i] = held(have, HaveChildDetails, le.Uint32(w[312+4*i:]))
+		}
 	}
 	r.CapEffective = le.Uint64(w[344:])
-	r.LeaderSignal = int32(le.Uint32(w[352:]))
+	r.LeaderSignal = held(have, HaveLeader, int32(le.Uint32(w[352:])))
 	r.CreatorLevel = le.Uint32(w[356:])
 	return nil
+}
+
+// held is a field of the record if it has the group: else leftovers of the ring are there.
+func held[T int32 | uint32 | uint64](have, group Have, v T) T {
+	if have&group == 0 {
+		return 0
+	}
+	return v
 }
 
 // Failed says whether the attempt was refused.

@@ -58,6 +58,32 @@ func TestParseWithoutDetails(t *testing.T) {
 	}
 }
 
+// TestParseLeftovers: what a record has not is 0, whatever the ring had there before.
+func TestParseLeftovers(t *testing.T) {
+	wire := bytes.Repeat([]byte{0xa5}, DetailsSize)
+	set := func(at int, v uint32) { binary.LittleEndian.PutUint32(wire[at:], v) }
+	parse := func() (r Record) {
+		if err := r.Parse(wire); err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	set(80, 0)  // have
+	set(124, 1) // child_level
+	r := parse()
+	if r.Duration != 0 || r.Stack != 0 || r.ExitSignal != 0 || r.CgroupFD != 0 || r.StackSize != 0 || r.ParentTidptr != 0 ||
+		r.ChildTidptr != 0 || r.TLS != 0 || r.Pidfd != 0 || r.Fn != 0 || r.SetTidSize != 0 || r.SetTid != [SetTidMax]int32{} ||
+		r.NSPids != [NSPidsMax]uint32{} || r.LeaderSignal != 0 {
+		t.Errorf("without anything: %+v", r)
+	}
+	set(80, uint32(HaveSetTid|HaveChildDetails))
+	set(248, 2) // set_tid_size
+	const leftover = -0x5a5a5a5b
+	if r = parse(); r.SetTid != [SetTidMax]int32{leftover, leftover} || r.NSPids != [NSPidsMax]uint32{0xa5a5a5a5, 0xa5a5a5a5} {
+		t.Errorf("two numbers: set_tid %x, ns_pids %x", r.SetTid, r.NSPids)
+	}
+}
+
 // TestLayerOfMissedHook: a limit is none of kernel_clone's own, so the hook on copy_process
 // was missed.
 func TestLayerOfMissedHook(t *testing.T) {

@@ -336,6 +336,7 @@ const (
 	bpfVarFilterPpid                = "filter_ppid"
 	bpfVarFilterTree                = "filter_tree"
 	bpfVarFilterUid                 = "filter_uid"
+	bpfVarFilters                   = "filters"
 	bpfVarFollow                    = "follow"
 	bpfVarHasClone3Hook             = "has_clone3_hook"
 	bpfVarHasEntryHook              = "has_entry_hook"
@@ -486,6 +487,7 @@ type bpfVariableSpecs struct {
 	FilterPpid          *ebpf.VariableSpec `ebpf:"filter_ppid"`
 	FilterTree          *ebpf.VariableSpec `ebpf:"filter_tree"`
 	FilterUid           *ebpf.VariableSpec `ebpf:"filter_uid"`
+	Filters             *ebpf.VariableSpec `ebpf:"filters"`
 	Follow              *ebpf.VariableSpec `ebpf:"follow"`
 	HasClone3Hook       *ebpf.VariableSpec `ebpf:"has_clone3_hook"`
 	HasEntryHook        *ebpf.VariableSpec `ebpf:"has_entry_hook"`
@@ -602,6 +604,7 @@ type bpfVariables struct {
 	FilterPpid          *ebpf.Variable `ebpf:"filter_ppid"`
 	FilterTree          *ebpf.Variable `ebpf:"filter_tree"`
 	FilterUid           *ebpf.Variable `ebpf:"filter_uid"`
+	Filters             *ebpf.Variable `ebpf:"filters"`
 	Follow              *ebpf.Variable `ebpf:"follow"`
 	HasClone3Hook       *ebpf.Variable `ebpf:"has_clone3_hook"`
 	HasEntryHook        *ebpf.Variable `ebpf:"has_entry_hook"`

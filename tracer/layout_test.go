@@ -5,6 +5,7 @@ package tracer
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -58,14 +59,18 @@ func goName(member string) string {
 	return name.String()
 }
 
-// patternRecord is a buffer in which all bytes near each other differ, and what Parse
-// makes of it.
+// haveAt is where a record says what it has.
+const haveAt = 80
+
+// patternRecord is a buffer in which all bytes near each other differ, but for those by which
+// a record has everything, and what Parse makes of it.
 func patternRecord(t *testing.T) ([]byte, reflect.Value) {
 	t.Helper()
 	buf := make([]byte, decode.WireSize)
 	for i := range buf {
 		buf[i] = byte(i%251 + 1)
 	}
+	binary.NativeEndian.PutUint32(buf[haveAt:], math.MaxUint32)
 	var rec decode.Record
 	if err := rec.Parse(buf); err != nil {
 		t.Fatal(err)

@@ -114,6 +114,11 @@ func (o *Options) follows() bool { return o.Launch || o.Follow }
 // filtersTree says whether only members of the tree are traced.
 func (o *Options) filtersTree() bool { return o.Launch || o.Pids != nil }
 
+// filters says whether there are filters in the kernel, other than that for failures.
+func (o *Options) filters() bool {
+	return o.filtersTree() || o.UIDs != nil || o.PPids != nil || o.Comms != nil || o.CgroupDir != "" || o.Flags != 0
+}
+
 // bufferSize is the size of the ring as the kernel wants it.
 func (o *Options) bufferSize() (uint32, error) {
 	n := o.BufferSize
