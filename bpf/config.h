@@ -9,7 +9,7 @@
 #include "vmlinux.h"
 
 /* Filters. The sets themselves are maps (maps.h). */
-const volatile bool filters;	   /* there is one of these, beside failed_only */
+const volatile bool filters;	   /* there is one of these */
 const volatile bool filter_tree;   /* only creators whose tgid is in `tree` */
 const volatile bool filter_uid;	   /* only creators whose uid is in `uids` */
 const volatile bool filter_ppid;   /* only creators whose parent's tgid is in `ppids` */

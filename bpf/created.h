@@ -137,7 +137,7 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 	counters = my_counters();
 	if (!counters)
 		return 0;
-	if (follow || launcher)
+	if (follow) /* always where there is a launcher */
 		tree_follow(counters, p->tgid);
 	if (!wanted(CLASS_CREATED, clone_flags)) {
 		__sync_fetch_and_add(&counters->rejected[CLASS_CREATED], 1);

@@ -22,10 +22,10 @@ static __always_inline bool wanted(enum class class, __u64 flags)
 {
 	__u32 key;
 
-	if (failed_only && class == CLASS_CREATED)
-		return false;
 	if (!filters) /* each would be loaded to be looked at */
 		return true;
+	if (failed_only && class == CLASS_CREATED)
+		return false;
 	if ((flags & filter_flags) != filter_flags)
 		return false;
 	if (filter_tree) {

@@ -188,9 +188,9 @@ static __always_inline void read_ns_pids(struct event *e, struct task_struct *p,
 
 /*
  * What a child made with CLONE_PARENT gets for its exit signal. When their parent exits,
- * both get another, one after the other: nothing is said while it does.
+ * both get another, one after the other: false says that it may do so now.
  */
-static __always_inline void read_leader_signal(struct event *e, struct task_struct *p, struct task_struct *c,
+static __always_inline bool read_leader_signal(struct event *e, struct task_struct *p, struct task_struct *c,
 					       const bool btf)
 {
 	struct task_struct *leader = RD(c, group_leader), *parent = RD(leader, real_parent);
@@ -198,8 +198,7 @@ static __always_inline void read_leader_signal(struct event *e, struct task_stru
 	e->child_exit_signal = RD(p, exit_signal);
 	e->leader_signal = RD(leader, exit_signal);
 	barrier();
-	if (RD(leader, real_parent) == parent && !(RD(parent, flags) & PF_EXITING))
-		e->have |= HAVE_LEADER;
+	return RD(leader, real_parent) == parent && !(RD(parent, flags) & PF_EXITING);
 }
 
 /* What only a record with details has of the child. After read_creator(), from which it takes the cgroup. */
@@ -207,6 +206,7 @@ static __always_inline void read_child_details(struct event *e, const struct lin
 					       const struct links *creator, const bool btf)
 {
 	struct task_struct *p = child->task, *parent = child->real_parent;
+	__u32 have = HAVE_CREATOR_DETAILS | HAVE_CHILD_DETAILS;
 	__u64 cgroup_id = e->cgroup_id;
 
 	e->child_ppid = RD(parent, tgid);
@@ -214,26 +214,24 @@ static __always_inline void read_child_details(struct event *e, const struct lin
 	e->child_set_child_tid = (__u64)RD(p, set_child_tid);
 	e->child_clear_child_tid = (__u64)RD(p, clear_child_tid);
 	e->child_ptrace = RD(p, ptrace);
-	if (e->flags & CLONE_PARENT)
-		read_leader_signal(e, child->walked, creator->walked, btf);
+	if ((e->flags & CLONE_PARENT) && read_leader_signal(e, child->walked, creator->walked, btf))
+		have |= HAVE_LEADER;
 	e->cap_effective = 0;
 	if (e->flags & NAMESPACE_FLAGS) {
 		struct cred *cred = RD(creator->walked, cred);
 
 		bpf_core_read(&e->cap_effective, sizeof(e->cap_effective), &cred->cap_effective);
 	}
-	e->have |= HAVE_CREATOR_DETAILS;
 	e->child_pid_ns = child->inum;
 	e->ns_pids[0] = e->result;
 	if (child->level)
 		read_ns_pids(e, child->walked, child->level);
-	e->have |= HAVE_CHILD_DETAILS;
 	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
 	if (child->cgroups != creator->cgroups)
 		cgroup_id = css_set_cgroup_id(child->cgroups, btf);
 	e->child_cgroup_id = cgroup_id;
 	if (cgroup_id)
-		e->have |= HAVE_CHILD_CGROUP;
+		have |= HAVE_CHILD_CGROUP;
 #if defined(__TARGET_ARCH_x86)
 	e->child_tls = RD(p, thread.fsbase);
 #elif defined(__TARGET_ARCH_arm64)
@@ -241,7 +239,8 @@ static __always_inline void read_child_details(struct event *e, const struct lin
 #endif
 	/* kernel tasks have no user TLS: what is there is left over */
 	if (RD(child->walked, mm))
-		e->have |= HAVE_CHILD_TLS;
+		have |= HAVE_CHILD_TLS;
+	e->have |= have;
 }
 
 /* What the child's task_struct itself has. */

@@ -29,7 +29,7 @@ static __always_inline void maybe_suspended(__u64 creator, __u64 clone_flags, __
 {
 	struct suspension s = {.since = since, .child = child};
 
-	if (tell_resumed && has_kernel_clone_hook && (clone_flags & CLONE_VFORK))
+	if ((clone_flags & CLONE_VFORK) && tell_resumed && has_kernel_clone_hook)
 		bpf_map_update_elem(&suspensions, &creator, &s, BPF_ANY);
 }
 

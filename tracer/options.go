@@ -114,9 +114,9 @@ func (o *Options) follows() bool { return o.Launch || o.Follow }
 // filtersTree says whether only members of the tree are traced.
 func (o *Options) filtersTree() bool { return o.Launch || o.Pids != nil }
 
-// filters says whether there are filters in the kernel, other than that for failures.
+// filters says whether there are filters in the kernel.
 func (o *Options) filters() bool {
-	return o.filtersTree() || o.UIDs != nil || o.PPids != nil || o.Comms != nil || o.CgroupDir != "" || o.Flags != 0
+	return o.FailedOnly || o.filtersTree() || o.UIDs != nil || o.PPids != nil || o.Comms != nil || o.CgroupDir != "" || o.Flags != 0
 }
 
 // bufferSize is the size of the ring as the kernel wants it.

@@ -23,13 +23,14 @@ type JSON struct {
 	// none; it may be nil.
 	Fallback func() decode.Errno
 
-	out     io.Writer
-	cgroup  func(id uint64) (string, bool)
-	reasons *reasoner
-	clock   Clock
-	flags   memo
-	facts   [len(factsOf)]memo // by group
-	buf     []byte
+	out      io.Writer
+	cgroup   func(id uint64) (string, bool)
+	reasons  *reasoner
+	clock    Clock
+	flags    memo[uint64]
+	creators memo[creatorKey]
+	facts    [len(factsOf)]memo[factsKey] // by group
+	buf      []byte
 }
 
 // NewJSON prepares a writer. system tells what reasons rest on; it may be nil.
@@ -98,7 +99,7 @@ func (j *JSON) Creation(r *decode.Record) error {
 
 func (j *JSON) appendRequest(o *object, r *decode.Record) {
 	if r.Have&decode.HaveFlags != 0 {
-		j.flags.append(o, r.Flags, 0, writeFlags)
+		j.flags.append(o, r.Flags, &r.Flags, func(o *object) bool { writeFlags(o, r.Flags); return true })
 	}
 	if r.Have&decode.HaveExitSignal != 0 {
 		o.signal("exit_signal", r.ExitSignal)
@@ -145,6 +146,13 @@ func hasRequestFields(r *decode.Record) bool {
 }
 
 func (j *JSON) appendCreator(o *object, r *decode.Record) {
+	k := creatorOf(r)
+	j.creators.append(o, uint64(r.Tid), &k, func(o *object) bool { return j.writeCreator(o, r) })
+}
+
+// writeCreator writes what [creatorKey] has. What cannot be told of it now, as the path of a new
+// cgroup, may be told later: such a text is not to be kept.
+func (j *JSON) writeCreator(o *object, r *decode.Record) (lasts bool) {
 	o.child("creator")
 	o.uint("pid", uint64(r.Pid))
 	o.uint("tid", uint64(r.Tid))
@@ -156,7 +164,7 @@ func (j *JSON) appendCreator(o *object, r *decode.Record) {
 	if r.Have&decode.HaveStartTime != 0 {
 		o.uint("start_time", r.StartTime)
 	}
-	j.appendCgroup(o, r.CgroupID, r.Have&decode.HaveCgroup != 0)
+	lasts = j.appendCgroup(o, r.CgroupID, r.Have&decode.HaveCgroup != 0)
 	if r.Have&decode.HaveNamespaces != 0 {
 		o.uint("pid_ns", uint64(r.PidNS))
 		o.uint("user_ns", uint64(r.UserNS))
@@ -171,6 +179,7 @@ func (j *JSON) appendCreator(o *object, r *decode.Record) {
 	}
 	j.appendFacts(o, r, decode.FactOfCreator)
 	o.close()
+	return lasts
 }
 
 func (j *JSON) appendChild(o *object, r *decode.Record) {
@@ -213,17 +222,20 @@ func (j *JSON) appendChild(o *object, r *decode.Record) {
 	o.close()
 }
 
-func (j *JSON) appendCgroup(o *object, id uint64, known bool) {
+// appendCgroup adds a cgroup if it is known; told says whether its path could be.
+func (j *JSON) appendCgroup(o *object, id uint64, known bool) (told bool) {
 	if !known {
-		return
+		return true
 	}
 	o.uint("cgroup_id", id)
 	if j.cgroup == nil {
-		return
+		return true
 	}
-	if path, ok := j.cgroup(id); ok {
+	path, ok := j.cgroup(id)
+	if ok {
 		o.string("cgroup", path)
 	}
+	return ok
 }
 
 // appendError adds the error and what it means: where reasons are looked for, what the
@@ -262,7 +274,8 @@ func appendFallback(o *object, errno decode.Errno) {
 
 func (j *JSON) appendFacts(o *object, r *decode.Record, group decode.FactGroup) {
 	known := r.FactsKnown & factsOf[group]
-	j.facts[group].append(o, uint64(known), uint64(r.Facts&known), writeFacts)
+	k := factsKey{known, r.Facts & known}
+	j.facts[group].append(o, uint64(k.known^k.is<<32^k.is>>32), &k, func(o *object) bool { writeFacts(o, k); return true })
 }
 
 // Resumed writes that a creator runs again which vfork had suspended.
