@@ -209,13 +209,15 @@ static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct 
 static __always_inline void facts_of_tasks(struct facts *f, __u64 flags, struct task_struct *p,
 					   struct task_struct *c, const bool btf)
 {
-	struct task_struct *parent = RD(p, real_parent);
+	struct task_struct *parent = RD(p, real_parent), *mine = RD(c, real_parent);
 
 	same(f, FACT_MM, RD(p, mm), RD(c, mm));
 	same(f, FACT_FILES, RD(p, files), RD(c, files));
 	fact(f, FACT_SIGHAND, RD(p, sighand) == RD(c, sighand));
 	fact(f, FACT_THREAD_GROUP, RD(p, group_leader) == RD(c, group_leader));
-	fact(f, FACT_REAL_PARENT, parent == RD(c, real_parent));
+	/* one that exits hands its children over one by one, creator and child too */
+	if (parent == mine || parent == c || !((RD(parent, flags) | RD(mine, flags)) & PF_EXITING))
+		fact(f, FACT_REAL_PARENT, parent == mine);
 	fact(f, FACT_CHILD_OF_CREATOR, parent == c);
 	facts_optional(f, flags, p, c, btf);
 	fact(f, FACT_PTRACED, RD(p, ptrace));

@@ -29,7 +29,8 @@ type Reason struct {
 	// Rule is the one that refused, nil if that is not known.
 	Rule *Rule
 	// Candidates are the rules that may have refused where that is unknown, in the
-	// kernel's order, each once. More counts those for which there was no room.
+	// kernel's order, each once. More counts those for which there was no room, or which are
+	// much less likely.
 	Candidates [MaxCandidates]*Rule
 	Count      int
 	More       int
@@ -59,14 +60,22 @@ func (r *Reason) add(rule *Rule) (isNew bool) {
 			return false
 		}
 	}
-	r.last = rule
 	if r.Count == MaxCandidates {
-		r.More++
+		r.count(rule)
 		return true
 	}
+	r.last = rule
 	r.Candidates[r.Count] = rule
 	r.Count++
 	return true
+}
+
+// count counts a rule that is not listed.
+func (r *Reason) count(rule *Rule) {
+	if r.last == nil || r.last.ID != rule.ID {
+		r.More++
+	}
+	r.last = rule
 }
 
 // racy are conditions that others change, so that what is read after a refusal need not
@@ -155,7 +164,7 @@ func (r *Record) unexplained(sys *System) bool {
 
 // passing are conditions that can be over when the evidence is read, so that their absence
 // then does not speak against a rule for sure.
-var passing = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec)
+var passing = ConditionsOf(CondNprocReached, CondMaxThreadsReached, CondPidsReached, CondPidsExhausted, CondFSInExec, CondPidNSDying)
 
 func (s ConditionSet) without(t ConditionSet) ConditionSet {
 	return ConditionSet{s[0] &^ t[0], s[1] &^ t[1]}
@@ -293,7 +302,8 @@ func usualOfModules(errno Errno) bool { return errno == EPERM || errno == EACCES
 var modules = ConditionsOf(CondLSMTask, CondLSMUserNS)
 
 // listAll lists what may have refused, in the kernel's order; rare says whether also those
-// who may answer anything, as filters, security modules and schedulers do, and want of memory.
+// who may answer anything, as filters, security modules and schedulers do, and want of memory:
+// if not, they are counted.
 func (b *ruleBook) listAll(reason *Reason, v *view, traits Traits, r *Record, at stageRange, errno Errno, rare bool) {
 	*reason = Reason{}
 	for i := range b.matchers {
@@ -301,10 +311,11 @@ func (b *ruleBook) listAll(reason *Reason, v *view, traits Traits, r *Record, at
 		if m.misses(v, traits) || rule.Errno != errno && rule.Errno != 0 || !reachedLayer(rule, r) || !at.hold(rule) {
 			continue
 		}
-		if !rare && (rule.Errno == 0 || rule.When.meets(memory)) {
-			continue
-		}
-		if applies, _ := m.judge(v); applies != No {
+		switch applies, _ := m.judge(v); {
+		case applies == No:
+		case !rare && (rule.Errno == 0 || rule.When.meets(memory)):
+			reason.count(rule)
+		default:
 			reason.add(rule)
 		}
 	}

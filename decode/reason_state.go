@@ -101,7 +101,7 @@ func stateOf(r *Record, sys *System) State {
 		s.firm = s.firm.With(ConditionsOf(CondNprocReached))
 	}
 	if e.Known&KnownPidns != 0 {
-		s.setPidns(e, sys)
+		s.setPidns(r, sys)
 	}
 	return s
 }
@@ -247,7 +247,8 @@ func (e *Evidence) nrOpen(sys *System) uint64 {
 	return sys.NrOpen
 }
 
-func (s *State) setPidns(e *Evidence, sys *System) {
+func (s *State) setPidns(r *Record, sys *System) {
+	e := &r.Evidence
 	adding := e.PidnsAllocated&pidnsAdding != 0
 	s.PidLevels = uint8(min(e.PidnsLevel+1, 255))
 	s.Set(CondPidNSEmpty, !e.PidnsInit)
@@ -256,7 +257,12 @@ func (s *State) setPidns(e *Evidence, sys *System) {
 	}
 	s.Set(CondPidNSDead, !adding && e.PidnsInit)
 	s.Set(CondPidNSSpoilt, !adding && !e.PidnsInit)
-	if adding || e.PidnsAllocated == 0 { // while it exits its init still has a number
+	switch _, last, known := r.FailedStages(); {
+	case adding:
+		s.Set(CondPidNSDying, false)
+		s.firm = s.firm.With(ConditionsOf(CondPidNSDying))
+	case e.PidnsAllocated == 0 && (!known || last < StageLink):
+		// while its init exits that has a number, which in the moment since it hardly gave back
 		s.Set(CondPidNSDying, false)
 	}
 	s.setPidNumbers(e, sys)

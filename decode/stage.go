@@ -50,10 +50,10 @@ type StageInfo struct {
 	Name string
 	Does string // what copy_process does in it
 	// Label is where a failure of the stage jumps to ("" where it returns at once), as Linux 7.3
-	// names it. Where Newer is set that is so of kernels of which it says Yes; others jump to
-	// OldLabel.
-	Label, OldLabel string
-	Newer           func(*Progress, *System) Truth
+	// names it. Where Usual is set that is so of failures of which it says Yes; others jump to
+	// Other.
+	Label, Other string
+	Usual        func(*Record, *System) Truth
 
 	// Markers are functions that the stage calls, by the names that kernels have for them;
 	// the first that can be hooked marks the stage. Not all stages have one: most are
@@ -84,12 +84,12 @@ var StageTable = [StageMax]StageInfo{
 	StageMaxThreads: {Name: "max-threads", Does: "checks threads-max", Label: "bad_fork_cleanup_count"},
 	StagePolicy: {
 		Name: "policy", Does: "copies the memory policy, and what kernel threads have", Label: "bad_fork_cleanup_delayacct",
-		OldLabel: "bad_fork_cleanup_threadgroup_lock", Newer: withTrait(TraitWorkerPrivate), Markers: []string{"cgroup_fork"}, Late: true,
+		Other: "bad_fork_cleanup_threadgroup_lock", Usual: withTrait(TraitWorkerPrivate), Markers: []string{"cgroup_fork"}, Late: true,
 	},
 	StageSched: {Name: "sched", Does: "sets the scheduler up", Label: "bad_fork_cleanup_policy", Markers: []string{"sched_fork"}},
 	StagePerf: {
 		Name: "perf", Does: "inherits performance counters", Label: "bad_fork_sched_cancel_fork",
-		OldLabel: "bad_fork_cleanup_policy", Newer: withTrait(TraitSchedCancelFork), Markers: []string{"perf_event_init_task"},
+		Other: "bad_fork_cleanup_policy", Usual: withTrait(TraitSchedCancelFork), Markers: []string{"perf_event_init_task"},
 	},
 	StageAudit: {Name: "audit", Does: "makes the audit context", Label: "bad_fork_cleanup_perf", Markers: []string{"audit_alloc"}},
 	StageLSM: {
@@ -106,7 +106,7 @@ var StageTable = [StageMax]StageInfo{
 	},
 	StageFS: {
 		Name: "fs", Does: "copies root, working directory and umask", Label: "bad_fork_cleanup_semundo",
-		OldLabel: "bad_fork_cleanup_files", Newer: (*Progress).filesLate, Markers: []string{"copy_fs_struct"}, None: CloneFS, Sometimes: true, Unwinds: []string{"exit_fs"},
+		Other: "bad_fork_cleanup_files", Usual: filesLate, Markers: []string{"copy_fs_struct"}, None: CloneFS, Sometimes: true, Unwinds: []string{"exit_fs"},
 	},
 	StageSighand: {Name: "sighand", Does: "copies the signal handlers", Label: "bad_fork_cleanup_fs", Unwinds: []string{"__cleanup_sighand"}},
 	StageSignal:  {Name: "signal", Does: "makes the process's part: limits, timers, pending signals", Label: "bad_fork_cleanup_sighand"},
@@ -118,7 +118,10 @@ var StageTable = [StageMax]StageInfo{
 	StageIO:     {Name: "io", Does: "shares or makes the I/O context", Label: "bad_fork_cleanup_namespaces", Markers: []string{"__copy_io"}, Sometimes: true},
 	StageThread: {Name: "thread", Does: "sets registers, stack and TLS up", Label: "bad_fork_cleanup_io", Markers: []string{"copy_thread"}, Unwinds: []string{"exit_thread"}},
 	StagePid:    {Name: "pid", Does: "takes the numbers, one for each pid namespace", Label: "bad_fork_cleanup_thread", Markers: []string{"alloc_pid"}, Unwinds: []string{"free_pid"}},
-	StagePidfd:  {Name: "pidfd", Does: "makes the pidfd", Label: "bad_fork_free_pid", Markers: []string{"pidfd_prepare", "__pidfd_prepare"}, All: ClonePidfd},
+	StagePidfd: {
+		Name: "pidfd", Does: "makes the pidfd", Label: "bad_fork_free_pid",
+		Other: "bad_fork_put_pidfd", Usual: pidfdMade, Markers: []string{"pidfd_prepare", "__pidfd_prepare"}, All: ClonePidfd,
+	},
 	StageCgroup: {Name: "cgroup", Does: "asks the cgroup controllers", Label: "bad_fork_put_pidfd", Markers: []string{"cgroup_can_fork"}},
 	StageSchedClass: {
 		Name: "sched-class", Does: "joins the scheduler's group", Label: "bad_fork_cancel_cgroup",
@@ -127,7 +130,7 @@ var StageTable = [StageMax]StageInfo{
 	StageFutex: {Name: "futex", Does: "makes the futex hash", Label: "bad_fork_cancel_cgroup", Markers: []string{"futex_hash_allocate_default"}, Sometimes: true},
 	StageLink: {
 		Name: "link", Does: "joins the process tree, unless the creator is being killed", Label: "bad_fork_core_free",
-		OldLabel: "bad_fork_cancel_cgroup", Newer: withTrait(TraitSchedCancelFork), // one commit brought both labels
+		Other: "bad_fork_cancel_cgroup", Usual: withTrait(TraitSchedCancelFork), // one commit brought both labels
 	},
 	StageDone: {Name: "done", Does: "can fail no more", Markers: []string{"cgroup_post_fork"}},
 }
@@ -206,33 +209,37 @@ func (r *Record) FailedStages() (first, last Stage, ok bool) {
 
 // LeftBy is the label of copy_process that the failure jumped to, if it was in one of these
 // stages; "" where they have several, or it is not known which this kernel has. sys may be nil.
-func (p *Progress) LeftBy(first, last Stage, sys *System) string {
-	label := p.label(first, sys)
+func (r *Record) LeftBy(first, last Stage, sys *System) string {
+	label := r.label(first, sys)
 	for s := first; s <= last; s++ {
-		if p.label(s, sys) != label {
+		if r.label(s, sys) != label {
 			return ""
 		}
 	}
 	return label
 }
 
-func (p *Progress) label(s Stage, sys *System) string {
+func (r *Record) label(s Stage, sys *System) string {
 	info := &StageTable[s]
-	if info.Newer == nil {
+	if info.Usual == nil {
 		return info.Label
 	}
-	switch info.Newer(p, sys) {
+	switch info.Usual(r, sys) {
 	case Yes:
 		return info.Label
 	case No:
-		return info.OldLabel
+		return info.Other
 	}
 	return ""
 }
 
+// pidfdMade says whether it was the pidfd itself that could not be had, and not the place for
+// its number that could not be written.
+func pidfdMade(r *Record, _ *System) Truth { return TruthOf(r.Errno() != EFAULT) }
+
 // withTrait tells newer kernels by a trait.
-func withTrait(trait Traits) func(*Progress, *System) Truth {
-	return func(_ *Progress, sys *System) Truth {
+func withTrait(trait Traits) func(*Record, *System) Truth {
+	return func(_ *Record, sys *System) Truth {
 		if sys == nil || sys.Traits == 0 {
 			return Open
 		}
@@ -243,8 +250,9 @@ func withTrait(trait Traits) func(*Progress, *System) Truth {
 // filesLate says whether the kernel closes the child's files not behind a label between those
 // of its neighbours, but last of all, as Linux 6.12.115 and 7.3.4 do. A failure before the
 // files does not tell; nor does one of which it was not seen.
-func (p *Progress) filesLate(*System) Truth {
+func filesLate(r *Record, _ *System) Truth {
 	const bit = 1 << StageFiles
+	p := &r.Progress
 	switch {
 	case p.Unwinds&(bit-1) == 0:
 		return Open

@@ -199,6 +199,8 @@ func TestLeftBy(t *testing.T) {
 		label       string
 	}{
 		{unseen, nil, StagePid, StagePid, "bad_fork_cleanup_thread"},
+		{failedIn(ClonePidfd, EMFILE, nil, nil, nil), nil, StagePidfd, StagePidfd, "bad_fork_free_pid"},
+		{failedIn(ClonePidfd, EFAULT, nil, nil, nil), nil, StagePidfd, StagePidfd, "bad_fork_put_pidfd"},
 		{unseen, older, StageNproc, StageMaxThreads, "bad_fork_cleanup_count"},
 		{unseen, older, StageNproc, StagePolicy, ""},
 		{unseen, older, StagePolicy, StagePolicy, "bad_fork_cleanup_threadgroup_lock"},
@@ -219,7 +221,7 @@ func TestLeftBy(t *testing.T) {
 		{inOrder, newer, StageFiles, StageFS, ""},
 		{unseen, newer, StageFlags, StageFlags, ""},
 	} {
-		if label := c.r.Progress.LeftBy(c.first, c.last, c.sys); label != c.label {
+		if label := c.r.LeftBy(c.first, c.last, c.sys); label != c.label {
 			t.Errorf("%s to %s: %q, want %q", c.first, c.last, label, c.label)
 		}
 	}

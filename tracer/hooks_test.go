@@ -56,7 +56,7 @@ func TestKnobs(t *testing.T) {
 	if err := configure(spec, spec.Types, &Options{NoFailures: true}, limitsAt{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, knob := range []string{"filter_tree", "filter_uid", "filter_comm", "filter_cgroup", "failed_only", "follow", "details"} {
+	for _, knob := range []string{"filters", "filter_tree", "filter_uid", "filter_ppid", "filter_comm", "filter_cgroup", "failed_only", "follow", "details"} {
 		var on bool
 		if err := spec.Variables[knob].Get(&on); err != nil || on {
 			t.Errorf("%s is %v (%v) in a trace of everything", knob, on, err)

@@ -113,7 +113,7 @@ func configure(spec *ebpf.CollectionSpec, kernel *btf.Spec, o *Options, limits l
 		}
 	}
 	for name, value := range map[string]any{
-		"filters":       o.filters(),
+		"filters":       o.Filtered(),
 		"filter_tree":   o.filtersTree(),
 		"filter_uid":    o.UIDs != nil,
 		"filter_ppid":   o.PPids != nil,

@@ -114,8 +114,8 @@ func (o *Options) follows() bool { return o.Launch || o.Follow }
 // filtersTree says whether only members of the tree are traced.
 func (o *Options) filtersTree() bool { return o.Launch || o.Pids != nil }
 
-// filters says whether there are filters in the kernel.
-func (o *Options) filters() bool {
+// Filtered says whether the kernel leaves creations out.
+func (o *Options) Filtered() bool {
 	return o.FailedOnly || o.filtersTree() || o.UIDs != nil || o.PPids != nil || o.Comms != nil || o.CgroupDir != "" || o.Flags != 0
 }
 

@@ -96,3 +96,18 @@ func TestCommKey(t *testing.T) {
 		}
 	}
 }
+
+// TestFilters: each filter alone is one, for the kernel looks at none where there are none.
+func TestFilters(t *testing.T) {
+	for name, o := range map[string]Options{
+		"launched": {Launch: true}, "pids": {Pids: []uint32{1}}, "uids": {UIDs: []uint32{0}}, "ppids": {PPids: []uint32{1}},
+		"comms": {Comms: []string{"a"}}, "cgroup": {CgroupDir: "/"}, "flags": {Flags: 1}, "failed only": {FailedOnly: true},
+	} {
+		if !o.Filtered() {
+			t.Errorf("%s: no filter", name)
+		}
+	}
+	if o := (Options{Details: true, Follow: true, NoFailures: true, Stages: StagesOfAll}); o.Filtered() {
+		t.Error("a filter where all is traced")
+	}
+}

@@ -104,13 +104,16 @@ func checkStage(t *testing.T, reason string, e *testkit.Event) {
 	}
 }
 
-// labels are those of stages whose label differs between kernels: by the first releases of
-// the matrix's kernels that have it, "" for those before all.
+// labels are those of stages that have several: by the first releases of the matrix's kernels
+// that have it, "" for those before all.
 var labels = map[string][]struct{ of, label string }{
 	"fs-in-exec": {
 		{"7.3.4", "bad_fork_cleanup_semundo"}, {"6.13.0", "bad_fork_cleanup_files"},
 		{"6.12.115", "bad_fork_cleanup_semundo"}, {"", "bad_fork_cleanup_files"},
 	},
+	"pidfd-no-fd":     {{"", "bad_fork_free_pid"}},
+	"pidfd-put-fault": {{"", "bad_fork_put_pidfd"}},
+
 	"pidns-dying":  {{"6.12.0", "bad_fork_core_free"}, {"", "bad_fork_cancel_cgroup"}},
 	"fatal-signal": {{"6.12.0", "bad_fork_core_free"}, {"", "bad_fork_cancel_cgroup"}},
 }

@@ -62,7 +62,7 @@ func newStream(o *traceOptions, t *tracing, out, diag io.Writer) *stream {
 	k := &t.kernel
 	s.ofTree = k.Launch || k.Pids != nil
 	s.past.NoSuccesses = k.FailedOnly
-	s.filtered = s.ofTree || k.UIDs != nil || k.PPids != nil || k.Comms != nil || k.CgroupDir != "" || k.Flags != 0 || k.FailedOnly
+	s.filtered = k.Filtered()
 	var check func(*decode.Record) []decode.Violation
 	var traits decode.Traits
 	if !o.summary && !o.noFailures || o.promises {

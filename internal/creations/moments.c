@@ -2,7 +2,7 @@
 /* Causes that hold for a moment: one that is made to last, and one that is met by trying often. */
 #define _GNU_SOURCE
 #include "creations.h"
-#include <sys/time.h>
+#include <poll.h>
 
 static char dir[] = "/tmp/creations-XXXXXX", script[64], interpreter[64];
 
@@ -60,12 +60,22 @@ static void *execute(void *x)
 	return x;
 }
 
+#define PATIENCE 5000 /* ms */
+
+/* Whether the holder says something; it may have nothing to say, where nothing in /tmp may be executed. */
+static int hears(int told)
+{
+	struct pollfd p = {.fd = told, .events = POLLIN};
+	char word[4];
+
+	return poll(&p, 1, PATIENCE) == 1 && read(told, word, sizeof(word)) == sizeof(word);
+}
+
 /* Another thread executes a script, and the kernel waits for its interpreter. */
 int exec_under_way(void)
 {
 	int told[2];
 	pthread_t thread;
-	char word[4];
 	pid_t holder;
 
 	if (make_script() || pipe(told))
@@ -75,10 +85,10 @@ int exec_under_way(void)
 	if (holder == 0)
 		hold_interpreter(told[1]);
 	close(told[1]);
-	if (holder < 0 || read(told[0], word, sizeof(word)) != sizeof(word))
-		return -1;
-	return pthread_create(&thread, NULL, execute, NULL) ||
-	       read(told[0], word, sizeof(word)) != sizeof(word);
+	if (holder > 0 && hears(told[0]) && !pthread_create(&thread, NULL, execute, NULL) && hears(told[0]))
+		return 0;
+	remove_script();
+	return -1;
 }
 
 #define VICTIMS 100

@@ -43,7 +43,7 @@ func appendStages(o *object, r *decode.Record, reason *decode.Reason, sys *decod
 		o.child("stage")
 		o.text("first", first.String())
 		o.text("last", last.String())
-		if label := r.Progress.LeftBy(first, last, sys); label != "" {
+		if label := r.LeftBy(first, last, sys); label != "" {
 			o.text("label", label)
 		}
 		o.close()
@@ -68,7 +68,7 @@ func (t *Text) appendStages(dst []byte, r *decode.Record) []byte {
 		if first != last {
 			dst = append(append(dst, " to "...), last.String()...)
 		}
-		if label := r.Progress.LeftBy(first, last, t.reasons.ctx.System); label != "" {
+		if label := r.LeftBy(first, last, t.reasons.ctx.System); label != "" {
 			dst = append(append(dst, ", left by "...), label...)
 		}
 		if times && r.Progress.At != (decode.Progress{}).At {
