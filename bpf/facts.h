@@ -201,25 +201,25 @@ static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct 
 }
 
 /*
- * What the task_structs themselves tell. Where they are trusted pointers these are loads;
- * through others each is preceded by a test of the address, a third of the record's price.
- * But the verifier looks each pointer field of a trusted one up by name, in all of the
- * kernel's types: so all before the first branch that it follows further.
+ * What the task_structs themselves tell: numbers through trusted pointers, pointers not. Of a
+ * trusted one the verifier looks each pointer field up by name, in all of the kernel's types,
+ * which for all of these is more than a program may take to attach.
  */
 static __always_inline void facts_of_tasks(struct facts *f, __u64 flags, struct task_struct *p,
 					   struct task_struct *c, const bool btf)
 {
-	struct task_struct *parent = RD(p, real_parent), *mine = RD(c, real_parent);
+	struct task_struct *wp = btf ? walkable(p) : p, *wc = btf ? walkable(c) : c;
+	struct task_struct *parent = RD(wp, real_parent), *mine = RD(wc, real_parent);
 
-	same(f, FACT_MM, RD(p, mm), RD(c, mm));
-	same(f, FACT_FILES, RD(p, files), RD(c, files));
-	fact(f, FACT_SIGHAND, RD(p, sighand) == RD(c, sighand));
-	fact(f, FACT_THREAD_GROUP, RD(p, group_leader) == RD(c, group_leader));
+	same(f, FACT_MM, RD(wp, mm), RD(wc, mm));
+	same(f, FACT_FILES, RD(wp, files), RD(wc, files));
+	fact(f, FACT_SIGHAND, RD(wp, sighand) == RD(wc, sighand));
+	fact(f, FACT_THREAD_GROUP, RD(wp, group_leader) == RD(wc, group_leader));
 	/* one that exits hands its children over one by one, creator and child too */
 	if (parent == mine || parent == c || !((RD(parent, flags) | RD(mine, flags)) & PF_EXITING))
 		fact(f, FACT_REAL_PARENT, parent == mine);
 	fact(f, FACT_CHILD_OF_CREATOR, parent == c);
-	facts_optional(f, flags, p, c, btf);
+	facts_optional(f, flags, wp, wc, btf);
 	fact(f, FACT_PTRACED, RD(p, ptrace));
 	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
 	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
