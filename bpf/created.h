@@ -66,7 +66,6 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 					   struct task_struct *c, struct pt_regs *regs, const bool whole,
 					   const bool btf)
 {
-	struct facts facts = {.nothing = btf ? 0 : nothing};
 	struct links child, creator;
 	enum entry entry;
 
@@ -76,8 +75,6 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	read_creator_itself(e, c, btf);
 	read_child(e, p, btf);
 	e->time = e->child_start_time;
-	/* first, while all paths to here are one to the verifier */
-	facts_of_tasks(&facts, clone_flags, p, c, btf);
 	read_links(&creator, c, btf);
 	read_links(&child, p, btf);
 	read_pid_ns(&creator, whole, btf);
@@ -86,7 +83,7 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	e->child_level = child.level;
 	if (whole)
 		read_child_details(e, &child, &creator, btf);
-	read_facts(e, &facts, &child, &creator, whole, btf);
+	read_facts(e, &child, &creator, whole, btf);
 	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
 	if (entry == ENTRY_UNKNOWN && regs)
 		entry = call_entry(regs, c, btf);

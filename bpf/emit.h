@@ -15,8 +15,8 @@ static __always_inline struct cpu_counters *my_counters(void)
 
 /*
  * Room in the ring, zeroed but for successes. What a success has not, as `have` says, holds
- * leftovers of the ring, which the reader clears: to clear it here were a tenth of a record's
- * price, as a processor holds back only so many stores while it waits for the cache lines,
+ * leftovers of the ring, which the reader clears: to clear it here were a sixteenth of a
+ * record's price, as a processor holds back only so many stores while it waits for the cache lines,
  * which the reader had last.
  * A function of several branches: the loader sets the knobs on which the size depends, and
  * the verifier keeps the one branch that it knows to run.

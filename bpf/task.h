@@ -107,6 +107,11 @@ static __always_inline void read_pid_ns(struct links *a, const bool whole, const
 	bpf_core_read(&a->inum, sizeof(a->inum), &u.ns->ns.inum);
 }
 
+/*
+ * From a trusted pointer, for loads from others are each preceded by a test of the address. But
+ * the verifier looks each pointer field of a trusted one up by name, on every path that it walks:
+ * so before the paths part, in read_pid_ns(), and no more than these.
+ */
 static __always_inline void read_links(struct links *a, struct task_struct *t, const bool btf)
 {
 	struct cred *cred = RD(t, real_cred);

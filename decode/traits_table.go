@@ -254,13 +254,13 @@ var TraitTable = []TraitInfo{
 	},
 	{
 		Trait: TraitWorkerPrivate, Name: "worker-private", Since: KernelVersion{5, 17, 0},
-		Sentence: "What follows the count of threads fails by bad_fork_cleanup_delayacct, before by bad_fork_cleanup_threadgroup_lock.",
+		Sentence: "A creation without memory for its policy leaves by bad_fork_cleanup_delayacct; before, by bad_fork_cleanup_threadgroup_lock.",
 		Types:    []Type{{Struct: "task_struct", Field: "worker_private"}}, // came with it
 		Source:   "kernel/fork.c, copy_process",
 	},
 	{
 		Trait: TraitSchedCancelFork, Name: "sched-cancel-fork", Since: KernelVersion{6, 12, 0},
-		Sentence: "The scheduler hears of failures: they leave by bad_fork_sched_cancel_fork and bad_fork_core_free, too.",
+		Sentence: "The scheduler is told of creations that fail: some leave by bad_fork_sched_cancel_fork, others by bad_fork_core_free.",
 		Types:    []Type{{Func: "sched_cancel_fork"}},
 		Source:   "kernel/fork.c, copy_process",
 	},

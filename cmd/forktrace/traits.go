@@ -46,7 +46,7 @@ func learnTraits() (decode.Traits, learned, error) {
 	return traits, l, errors.Join(err, e.Close())
 }
 
-// ruleTraits are the traits that rules depend on, as doctor shows them.
+// ruleTraits are the traits that rules and labels depend on, as doctor shows them.
 func ruleTraits() []reportTrait {
 	traits, all, err := learnTraits()
 	if err != nil {
