@@ -28,21 +28,39 @@ type Tracer struct {
 	ended    time.Time
 }
 
-// New loads the kernel side and attaches it. It returns a *PrivilegeError when the
-// process may not, a *KernelError when the kernel cannot.
+// New is Open and Attach.
 func New(o Options) (*Tracer, error) {
-	side, err := openKernelSide(&o)
+	t, err := Open(o)
 	if err != nil {
 		return nil, err
 	}
-	t := &Tracer{kernel: side}
-	if err := t.start(&o); err != nil {
-		return nil, errors.Join(explainRefusal(err), side.close())
+	if err := t.Attach(); err != nil {
+		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil
 }
 
-func (t *Tracer) start(o *Options) error {
+// Open does what can be done before anything is attached, which takes as long as attaching:
+// it reads the kernel's types and the built-in object, and creates the maps. It returns a
+// *PrivilegeError when the process may not, a *KernelError when the kernel cannot.
+func Open(o Options) (*Tracer, error) {
+	side, err := openKernelSide(&o)
+	if err != nil {
+		return nil, err
+	}
+	return &Tracer{kernel: side}, nil
+}
+
+// Attach loads the programs and attaches them: from then on creations are recorded. It errs
+// as Open does, and the Tracer can but be closed then.
+func (t *Tracer) Attach() error {
+	if err := t.attach(t.kernel.options); err != nil {
+		return explainRefusal(err)
+	}
+	return nil
+}
+
+func (t *Tracer) attach(o *Options) error {
 	if err := t.kernel.fillFilters(o); err != nil {
 		return err
 	}

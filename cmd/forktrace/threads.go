@@ -19,13 +19,23 @@ import (
 // explain. Beside the runtime's own, tracing has not been seen to need more than ten.
 const spareThreads = 16
 
-// heapLimit is how far the heap may grow before the garbage collector works harder: reading
-// the kernel's types makes some 20 MB of short-lived garbage, tracing hardly any.
-const heapLimit = 20 << 20
+// The heap may grow to startLimit until all is attached, and is not collected below it: the
+// kernel's types are some 20 MB, and nearly all of what is made of them is needed until then.
+// Tracing makes hardly any garbage: the collector then keeps the heap near heapLimit.
+const (
+	startLimit = 28 << 20
+	heapLimit  = 20 << 20
+)
 
-// boundMemory keeps the heap near what tracing needs.
-func boundMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" { // else who started us knows better
+// boundMemory bounds the heap. The function that it returns must be called when all is attached.
+func boundMemory() (attached func()) {
+	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" { // who started us knows better
+		return func() {}
+	}
+	debug.SetMemoryLimit(startLimit)
+	percent := debug.SetGCPercent(-1)
+	return func() {
+		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(heapLimit)
 	}
 }

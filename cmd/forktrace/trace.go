@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -100,20 +101,38 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	if err := o.clearReadyFile(); err != nil {
 		return errors.Join(err, out.Close())
 	}
-	boundMemory()
+	attached := boundMemory()
 	startThreads()
+	opened := openTracer(t.kernel)
 	s := newStream(o, t, out.Writer, c.ErrOrStderr())
 	defer s.close()
 
-	tr, err := tracer.New(t.kernel)
+	tr, err := opened()
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
 	s.tracer = tr
-	if err = out.empty(); err == nil {
+	if err = tr.Attach(); err == nil {
+		attached()
+		err = out.empty()
+	}
+	if err == nil {
 		err = s.run(ctx, signals, o, t)
 	}
 	return errors.Join(err, tr.Close(), out.Close(), o.clearReadyFile())
+}
+
+// openTracer prepares a tracer beside what its caller does: creations that are no part of what
+// is traced are made before anything is attached.
+func openTracer(o tracer.Options) (opened func() (*tracer.Tracer, error)) {
+	var tr *tracer.Tracer
+	var err error
+	var opening sync.WaitGroup
+	opening.Go(func() { tr, err = tracer.Open(o) })
+	return func() (*tracer.Tracer, error) {
+		opening.Wait()
+		return tr, err
+	}
 }
 
 // run traces until the end and returns the error that stands for the exit status.
