@@ -66,6 +66,7 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 					   struct task_struct *c, struct pt_regs *regs, const bool whole,
 					   const bool btf)
 {
+	struct facts facts = {.nothing = btf ? 0 : nothing};
 	struct links child, creator;
 	enum entry entry;
 
@@ -75,15 +76,16 @@ static __always_inline void record_created(struct event *e, struct task_struct *
 	read_creator_itself(e, c, btf);
 	read_child(e, p, btf);
 	e->time = e->child_start_time;
+	facts_of_tasks(&facts, clone_flags, p, c, btf);
 	read_links(&creator, c, btf);
 	read_links(&child, p, btf);
-	read_pid_ns(&creator, whole, btf);
-	read_pid_ns(&child, whole, btf);
 	read_creator(e, &creator, btf, whole);
+	read_creator_pid_ns(e, &creator, btf, whole);
+	read_pid_ns(&child, whole, btf);
 	e->child_level = child.level;
 	if (whole)
 		read_child_details(e, &child, &creator, btf);
-	read_facts(e, &child, &creator, whole, btf);
+	read_facts(e, &facts, &child, &creator, whole, btf);
 	entry = entry_of_child(e->child_task_flags, clone_flags, e->result, e->task_flags);
 	if (entry == ENTRY_UNKNOWN && regs)
 		entry = call_entry(regs, c, btf);
@@ -184,8 +186,8 @@ static __always_inline int created_idle(__u64 clone_flags, struct task_struct *c
 	clear_created(e);
 	read_creator_itself(e, c, true);
 	read_links(&creator, c, true);
-	read_pid_ns(&creator, details, true);
 	read_creator(e, &creator, true, details);
+	read_creator_pid_ns(e, &creator, true, details);
 	e->time = bpf_ktime_get_boot_ns();
 	e->have |= HAVE_FLAGS;
 	e->flags = clone_flags;

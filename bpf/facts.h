@@ -200,34 +200,45 @@ static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct 
 		fact(f, FACT_TRACED_ALIKE, RD(p, ptrace) == RD(c, ptrace) && RD(p, parent) == RD(c, parent));
 }
 
-static __always_inline void read_facts(struct event *e, const struct links *child,
-				       const struct links *creator, const bool whole, const bool btf)
+/*
+ * What the task_structs themselves tell. Where they are trusted pointers these are loads;
+ * through others each is preceded by a test of the address. But the verifier looks each pointer
+ * field of a trusted one up by name, in all of the kernel's types, on every path that it walks:
+ * so this comes before the paths part, in read_pid_ns().
+ */
+static __always_inline void facts_of_tasks(struct facts *f, __u64 flags, struct task_struct *p,
+					   struct task_struct *c, const bool btf)
 {
-	struct facts all = {.nothing = btf ? 0 : nothing}, *f = &all;
-	struct task_struct *p = child->walked, *c = creator->walked, *parent, *mine;
+	struct task_struct *parent = RD(p, real_parent), *mine = RD(c, real_parent);
+	void *mm = RD(p, mm), *my_mm = RD(c, mm), *files = RD(p, files), *my_files = RD(c, files);
 
-	barrier(); /* parents exit at any time: read anew, so that a change spoils the facts or the numbers,
-		      not both */
-	parent = RD(p, real_parent);
-	mine = RD(c, real_parent);
+	fact(f, FACT_SIGHAND, RD(p, sighand) == RD(c, sighand));
+	fact(f, FACT_THREAD_GROUP, RD(p, group_leader) == RD(c, group_leader));
+	if (btf)
+		barrier(); /* what is compared so far is read before the paths part for good */
+	same(f, FACT_MM, mm, my_mm);
+	same(f, FACT_FILES, files, my_files);
 	/* one that exits hands its children over one by one, creator and child too */
 	if (parent == mine || parent == c || !((RD(parent, flags) | RD(mine, flags)) & PF_EXITING))
 		fact(f, FACT_REAL_PARENT, parent == mine);
 	fact(f, FACT_CHILD_OF_CREATOR, parent == c);
-	same(f, FACT_MM, RD(p, mm), RD(c, mm));
-	same(f, FACT_FILES, RD(p, files), RD(c, files));
-	fact(f, FACT_SIGHAND, RD(p, sighand) == RD(c, sighand));
-	fact(f, FACT_THREAD_GROUP, RD(p, group_leader) == RD(c, group_leader));
+	facts_optional(f, flags, p, c, btf);
+	fact(f, FACT_PTRACED, RD(p, ptrace));
+	fact(f, FACT_CREATOR_PTRACED, RD(c, ptrace));
+	fact(f, FACT_NO_NEW_PRIVS, RD(p, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
+	barrier(); /* parents exit at any time: their numbers are read anew, so that a change spoils these or
+		      the facts, not both */
+}
+
+static __always_inline void read_facts(struct event *e, struct facts *f, const struct links *child,
+				       const struct links *creator, const bool whole, const bool btf)
+{
 	fact(f, FACT_CGROUP, child->cgroups == creator->cgroups);
 	fact(f, FACT_USER_NS, child->user_ns == creator->user_ns);
 	fact(f, FACT_PID_NS, child->pid_ns == creator->pid_ns); /* of the thread_pids, which never change */
 	facts_nsproxy(f, child, creator, whole, btf);
 	facts_signal(f, child->signal, creator->signal, btf);
-	facts_optional(f, e->flags, p, c, btf);
-	fact(f, FACT_PTRACED, RD(child->task, ptrace));
-	fact(f, FACT_CREATOR_PTRACED, RD(creator->task, ptrace));
-	fact(f, FACT_NO_NEW_PRIVS, RD(child->task, atomic_flags) & PFA_NO_NEW_PRIVS_BIT);
-	facts_of_flags(f, e->flags, p, c, btf);
+	facts_of_flags(f, e->flags, child->walked, creator->walked, btf);
 	e->facts = f->is;
 	e->facts_known = f->known;
 }

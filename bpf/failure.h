@@ -71,9 +71,9 @@ static __always_inline void record_failure(struct event *e, struct pt_regs *regs
 	e->layer = layer;
 	e->entry = entry;
 	read_links(&creator, c, false);
-	read_pid_ns(&creator, true, false);
 	read_creator_itself(e, c, false);
 	read_creator(e, &creator, false, true);
+	read_creator_pid_ns(e, &creator, false, true);
 	if (entry == ENTRY_CLONE3)
 		read_clone_args(e, regs, c);
 	if (in) {

@@ -167,14 +167,23 @@ static __always_inline void read_creator(struct event *e, const struct links *cr
 		struct mnt_namespace *mnt_ns = RD(nsproxy, mnt_ns);
 		struct user_namespace *user_ns = creator->user_ns;
 
-		e->creator_level = creator->level;
-		e->pid_ns = creator->inum;
 		e->user_ns = RD(user_ns, ns.inum);
 		e->mnt_ns = RD(mnt_ns, ns.inum);
 		e->have |= HAVE_NAMESPACES;
 		e->cgroup_id = css_set_cgroup_id(creator->cgroups, btf);
 		if (e->cgroup_id)
 			e->have |= HAVE_CGROUP;
+	}
+}
+
+/* Which pid namespace it has, and how deep: after the above, as the paths part here. */
+static __always_inline void read_creator_pid_ns(struct event *e, struct links *creator, const bool btf,
+						const bool whole)
+{
+	read_pid_ns(creator, whole, btf);
+	if (whole) {
+		e->creator_level = creator->level;
+		e->pid_ns = creator->inum;
 	}
 }
 
@@ -232,8 +241,8 @@ static __always_inline void read_child_details(struct event *e, const struct lin
 	if (child->level)
 		read_ns_pids(e, child->walked, child->level);
 	barrier_var(cgroup_id); /* not one load for both cases: their pointers differ in type */
-	if (child->cgroups != creator->cgroups)
-		cgroup_id = css_set_cgroup_id(child->cgroups, btf);
+	if (child->cgroups != creator->cgroups) /* seldom: through a pointer that is cheap to verify */
+		cgroup_id = css_set_cgroup_id(RD(child->walked, cgroups), btf);
 	e->child_cgroup_id = cgroup_id;
 	if (cgroup_id)
 		have |= HAVE_CHILD_CGROUP;
