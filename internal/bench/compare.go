@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// contestant is a way to trace creations. The first of the table is none at all.
+// contestant is a way to trace creations.
 type contestant struct {
 	name  string
 	start func(b *bench) (*background, error)
 	// settle is how long a tool needs until it traces, which others do not tell.
 	settle time.Duration
+	pairs  int  // in each round
 	bound  bool // the bounds are forktrace's
 }
 
@@ -26,14 +27,13 @@ func tool(argv ...string) func(*bench) (*background, error) {
 // contestants is the table of tracers, each as its manual says to trace all creations.
 func contestants() []contestant {
 	all := []contestant{
-		{name: "nothing", start: func(*bench) (*background, error) { return nil, nil }},
-		{name: "forktrace", start: func(b *bench) (*background, error) { return b.startForktrace(os.DevNull) }, bound: true},
+		{name: "forktrace", start: func(b *bench) (*background, error) { return b.startForktrace(os.DevNull) }, pairs: 4, bound: true},
 	}
 	for _, c := range []contestant{
-		{name: "bpftrace", settle: 3 * time.Second, start: tool("bpftrace", "-e",
+		{name: "bpftrace", settle: 3 * time.Second, pairs: 1, start: tool("bpftrace", "-e",
 			`tracepoint:task:task_newtask { printf("%s %d\n", args->comm, args->pid); }`)},
-		{name: "forkstat", settle: time.Second, start: tool("forkstat", "-e", "fork,clone")},
-		{name: "perf", settle: 2 * time.Second, start: tool("perf", "trace", "-a", "-e", "clone,clone3,fork,vfork")},
+		{name: "forkstat", settle: time.Second, pairs: 1, start: tool("forkstat", "-e", "fork,clone")},
+		{name: "perf", settle: 2 * time.Second, pairs: 1, start: tool("perf", "trace", "-a", "-e", "clone,clone3,fork,vfork")},
 	} {
 		if installed(c.name) {
 			all = append(all, c)
@@ -42,20 +42,43 @@ func contestants() []contestant {
 	return all
 }
 
-// slowdowns compares loops under each tracer with the same loops under none, in turn.
+// slowdowns compares loops under each tracer with the same loops under none, right before: this
+// sees more of what a tracer costs and less of how fast a shared machine happens to be than to
+// compare times of minutes ago.
 func (b *bench) slowdowns() error {
 	for _, loop := range []struct {
 		what   string
 		rounds int
 		bound  float64 // percent
-	}{{"fork", 4000, 3}, {"thread", 12000, 5}} {
-		times, leftOut := map[string][]float64{}, map[string]bool{}
-		for range b.rounds {
-			for _, c := range contestants() {
+	}{{"fork", 2000, 3}, {"thread", 6000, 5}} {
+		if err := b.slowdown(loop.what, loop.rounds, loop.bound); err != nil {
+			return err
+		}
+		if installed("strace") {
+			if err := b.strace(loop.what, loop.rounds/5); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *bench) slowdown(what string, rounds int, bound float64) error {
+	var plain []float64
+	slower, leftOut := map[string][]float64{}, map[string]bool{}
+	all := contestants()
+	for range b.rounds {
+		for i := range all {
+			c := &all[i]
+			for range c.pairs {
 				if leftOut[c.name] {
 					continue
 				}
-				ns, err := b.under(&c, loop.what, loop.rounds)
+				without, err := b.loop(what, rounds)
+				if err != nil {
+					return err
+				}
+				with, err := b.under(c, what, rounds)
 				if errors.Is(err, errNotRunning) && !c.bound {
 					fmt.Fprintln(os.Stderr, "bench: leaving out", err)
 					leftOut[c.name] = true
@@ -64,26 +87,22 @@ func (b *bench) slowdowns() error {
 				if err != nil {
 					return err
 				}
-				times[c.name] = append(times[c.name], ns)
+				plain = append(plain, without)
+				slower[c.name] = append(slower[c.name], (with/without-1)*100)
 			}
 		}
-		plain := lowerQuartile(times["nothing"])
-		b.add(loop.what+" loop, a round under nothing", plain, "ns", 0)
-		for _, c := range contestants()[1:] {
-			if leftOut[c.name] {
-				continue
-			}
-			bound := 0.0
-			if c.bound {
-				bound = loop.bound
-			}
-			b.add(loop.what+" loop slower under "+c.name, (lowerQuartile(times[c.name])/plain-1)*100, "%", bound)
+	}
+	b.add(what+" loop, a round under nothing", lowerQuartile(plain), "ns", 0)
+	for i := range all {
+		c := &all[i]
+		if leftOut[c.name] {
+			continue
 		}
-		if installed("strace") {
-			if err := b.strace(loop.what, loop.rounds/10); err != nil {
-				return err
-			}
+		most := 0.0
+		if c.bound {
+			most = bound
 		}
+		b.add(what+" loop slower under "+c.name, median(slower[c.name]), "%", most)
 	}
 	return nil
 }
@@ -99,16 +118,11 @@ func (b *bench) under(c *contestant, what string, rounds int) (float64, error) {
 		return 0, err
 	}
 	time.Sleep(c.settle)
-	if bg != nil && !bg.running() {
+	if !bg.running() {
 		return 0, fmt.Errorf("%s: %w: %s", c.name, errNotRunning, bytes.TrimSpace(bg.stderr.Bytes()))
 	}
 	ns, err := b.loop(what, rounds)
-	if bg != nil {
-		if stopErr := bg.stop(); err == nil {
-			err = stopErr
-		}
-	}
-	return ns, err
+	return ns, errors.Join(err, bg.stop())
 }
 
 // syscallCost measures what the hooks for failures cost every system call.
