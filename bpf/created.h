@@ -128,8 +128,8 @@ static __always_inline int created(struct task_struct *p, __u64 clone_flags, str
 
 	if (census) {
 		if (btf) {
-			p = walkable(p);
-			c = walkable(c);
+			p = WALKABLE(p);
+			c = WALKABLE(c);
 		}
 		return census_created(p, clone_flags, c, take_duration(c), btf);
 	}

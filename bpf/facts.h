@@ -201,10 +201,10 @@ static __always_inline void facts_of_flags(struct facts *f, __u64 flags, struct 
 }
 
 /*
- * What the task_structs themselves tell. Where they are trusted pointers these are loads;
- * through others each is preceded by a test of the address. But the verifier looks each pointer
- * field of a trusted one up by name, in all of the kernel's types, on every path that it walks:
- * so this comes before the paths part, in read_pid_ns().
+ * What the task_structs themselves tell, through trusted pointers (WALKABLE() says why that is not
+ * done everywhere). A comparison is a branch, whose paths the verifier joins again unless others follow
+ * at once: mm and files have two each, so what is compared until there is read before them. With all
+ * of this, what read_links() reads included, it looks some thirty fields up.
  */
 static __always_inline void facts_of_tasks(struct facts *f, __u64 flags, struct task_struct *p,
 					   struct task_struct *c, const bool btf)
@@ -215,7 +215,7 @@ static __always_inline void facts_of_tasks(struct facts *f, __u64 flags, struct 
 	fact(f, FACT_SIGHAND, RD(p, sighand) == RD(c, sighand));
 	fact(f, FACT_THREAD_GROUP, RD(p, group_leader) == RD(c, group_leader));
 	if (btf)
-		barrier(); /* what is compared so far is read before the paths part for good */
+		barrier(); /* keeps the loads above before the branches below */
 	same(f, FACT_MM, mm, my_mm);
 	same(f, FACT_FILES, files, my_files);
 	/* one that exits hands its children over one by one, creator and child too */

@@ -11,8 +11,9 @@ import (
 	"github.com/cilium/ebpf/ringbuf"
 )
 
-// Tracer is an attached kernel side. Close it; what it attached ends with the process
-// in any case.
+// Tracer is a kernel side that [Open] prepares and [Tracer.Attach] attaches, once. Its other
+// methods, but for Close, are for an attached one. Close it; what it attached ends with the
+// process in any case.
 type Tracer struct {
 	kernel   *kernelSide
 	reader   *ringbuf.Reader
@@ -28,7 +29,7 @@ type Tracer struct {
 	ended    time.Time
 }
 
-// New is Open and Attach.
+// New is Open and Attach, and errs as they do.
 func New(o Options) (*Tracer, error) {
 	t, err := Open(o)
 	if err != nil {

@@ -103,15 +103,16 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	}
 	attached := boundMemory()
 	startThreads()
-	opened := openTracer(t.kernel)
+	wait := openTracer(t.kernel)
 	s := newStream(o, t, out.Writer, c.ErrOrStderr())
 	defer s.close()
 
-	tr, err := opened()
+	tr, err := wait()
 	if err != nil {
 		return errors.Join(err, out.Close())
 	}
 	s.tracer = tr
+	// The probes of newStream are creations, which are no part of what is traced: so not before it
 	if err = tr.Attach(); err == nil {
 		attached()
 		err = out.empty()
@@ -122,9 +123,8 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 	return errors.Join(err, tr.Close(), out.Close(), o.clearReadyFile())
 }
 
-// openTracer prepares a tracer beside what its caller does: creations that are no part of what
-// is traced are made before anything is attached.
-func openTracer(o tracer.Options) (opened func() (*tracer.Tracer, error)) {
+// openTracer opens a tracer beside what its caller does. wait, which must be called, returns it.
+func openTracer(o tracer.Options) (wait func() (*tracer.Tracer, error)) {
 	var tr *tracer.Tracer
 	var err error
 	var opening sync.WaitGroup

@@ -42,20 +42,20 @@ func contestants() []contestant {
 	return all
 }
 
-// slowdowns compares loops under each tracer with the same loops under none, right before: this
-// sees more of what a tracer costs and less of how fast a shared machine happens to be than to
-// compare times of minutes ago.
+// slowdowns compares loops under each tracer with the same loops under none, right before or
+// after: this sees more of what a tracer costs, and less of how fast a shared machine happens to
+// be, than to compare times of minutes apart.
 func (b *bench) slowdowns() error {
 	for _, loop := range []struct {
 		what   string
 		rounds int
 		bound  float64 // percent
-	}{{"fork", 2000, 3}, {"thread", 6000, 5}} {
+	}{{"fork", 4000, 3}, {"thread", 12000, 5}} {
 		if err := b.slowdown(loop.what, loop.rounds, loop.bound); err != nil {
 			return err
 		}
 		if installed("strace") {
-			if err := b.strace(loop.what, loop.rounds/5); err != nil {
+			if err := b.strace(loop.what, loop.rounds/10); err != nil {
 				return err
 			}
 		}
@@ -70,19 +70,12 @@ func (b *bench) slowdown(what string, rounds int, bound float64) error {
 	for range b.rounds {
 		for i := range all {
 			c := &all[i]
-			for range c.pairs {
-				if leftOut[c.name] {
-					continue
-				}
-				without, err := b.loop(what, rounds)
-				if err != nil {
-					return err
-				}
-				with, err := b.under(c, what, rounds)
+			for n := 0; n < c.pairs && !leftOut[c.name]; n++ {
+				without, with, err := b.pair(c, what, rounds, len(plain)%2 == 0)
 				if errors.Is(err, errNotRunning) && !c.bound {
 					fmt.Fprintln(os.Stderr, "bench: leaving out", err)
 					leftOut[c.name] = true
-					continue
+					break
 				}
 				if err != nil {
 					return err
@@ -106,6 +99,26 @@ func (b *bench) slowdown(what string, rounds int, bound float64) error {
 	}
 	return nil
 }
+
+// pair runs a loop without and with a tracer, or the other way round.
+func (b *bench) pair(c *contestant, what string, rounds int, withoutFirst bool) (without, with float64, err error) {
+	if withoutFirst {
+		if without, err = b.loop(what, rounds); err != nil {
+			return 0, 0, err
+		}
+	}
+	if with, err = b.under(c, what, rounds); err != nil {
+		return 0, 0, err
+	}
+	time.Sleep(afterTracer)
+	if !withoutFirst {
+		without, err = b.loop(what, rounds)
+	}
+	return without, with, err
+}
+
+// afterTracer is how long the kernel may take to free what a tracer had attached, after it ended.
+const afterTracer = 200 * time.Millisecond
 
 // errNotRunning is what a tracer that ended by itself makes of a comparison: it needs
 // something that this machine refuses.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command bench measures what forktrace costs and prints each figure beside its bound.
-// Comparisons are interleaved: machines are noisy, ratios of one run are not.
+// What is compared runs in turn: machines are noisy, ratios of one run are less so.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	b := &bench{}
 	flag.StringVar(&b.forktrace, "forktrace", "", "`binary` to measure")
 	flag.StringVar(&b.creations, "creations", "", "the load program, from internal/creations")
-	flag.IntVar(&b.rounds, "rounds", 7, "`pairs` of interleaved runs of each comparison")
+	flag.IntVar(&b.rounds, "rounds", 7, "`times` that each figure is measured, what is compared in turn")
 	only := flag.String("only", "", "measure only what has this `text` in its name")
 	flag.Parse()
 	if b.forktrace == "" || b.creations == "" || b.rounds < 1 {

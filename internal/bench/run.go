@@ -86,7 +86,7 @@ func (bg *background) stop() error {
 // median of some values.
 func median(v []float64) float64 {
 	s := slices.Sorted(slices.Values(v))
-	return s[len(s)/2]
+	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
 }
 
 // lowerQuartile of some values: for durations that other users of the machine lengthen.
