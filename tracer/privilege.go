@@ -98,7 +98,7 @@ var guards = []guard{
 }
 
 // explainRefusal turns the kernel's answer to a load or attach into the error a person
-// can act on.
+// can act on; nil stays nil.
 func explainRefusal(err error) error {
 	var rejected *ebpf.VerifierError
 	var noHook *noHookError

@@ -53,12 +53,9 @@ func Open(o Options) (*Tracer, error) {
 }
 
 // Attach loads the programs and attaches them: from then on creations are recorded. It errs
-// as Open does, and the Tracer can but be closed then.
+// as Open does; then the Tracer is only to be closed.
 func (t *Tracer) Attach() error {
-	if err := t.attach(t.kernel.options); err != nil {
-		return explainRefusal(err)
-	}
-	return nil
+	return explainRefusal(t.attach(t.kernel.options))
 }
 
 func (t *Tracer) attach(o *Options) error {

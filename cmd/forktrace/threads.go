@@ -30,22 +30,19 @@ const (
 // boundMemory bounds the runtime's memory, as far as who started us has not. The function that
 // it returns must be called when all is attached.
 func boundMemory() (attached func()) {
-	limit, percent := setMemoryLimit, debug.SetGCPercent
-	if os.Getenv("GOMEMLIMIT") != "" {
-		limit = func(int64) {}
+	ownLimit, ownPercent := os.Getenv("GOMEMLIMIT") == "", os.Getenv("GOGC") == ""
+	bound := func(limit int64, percent int) {
+		if ownPercent {
+			debug.SetGCPercent(percent)
+		}
+		if ownLimit {
+			debug.SetMemoryLimit(limit)
+		}
 	}
-	if os.Getenv("GOGC") != "" {
-		percent = func(int) int { return 0 }
-	}
-	limit(startLimit)
-	usual := percent(-1)
-	return func() {
-		percent(usual)
-		limit(traceLimit)
-	}
+	const never, usual = -1, 100 // Go's own default
+	bound(startLimit, never)
+	return func() { bound(traceLimit, usual) }
 }
-
-func setMemoryLimit(n int64) { debug.SetMemoryLimit(n) }
 
 // leastThreads is how few new threads top and storm have been seen to live with.
 const leastThreads = 8

@@ -112,7 +112,7 @@ func runTrace(c *cobra.Command, o *traceOptions) error {
 		return errors.Join(err, out.Close())
 	}
 	s.tracer = tr
-	// The probes of newStream are creations, which are no part of what is traced: so not before it
+	// after newStream, whose probes are creations that are no part of what is traced
 	if err = tr.Attach(); err == nil {
 		attached()
 		err = out.empty()

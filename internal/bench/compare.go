@@ -71,7 +71,7 @@ func (b *bench) slowdown(what string, rounds int, bound float64) error {
 		for i := range all {
 			c := &all[i]
 			for n := 0; n < c.pairs && !leftOut[c.name]; n++ {
-				without, with, err := b.pair(c, what, rounds, len(plain)%2 == 0)
+				without, with, err := b.pair(c, what, rounds, len(slower[c.name])%2 == 0)
 				if errors.Is(err, errNotRunning) && !c.bound {
 					fmt.Fprintln(os.Stderr, "bench: leaving out", err)
 					leftOut[c.name] = true
